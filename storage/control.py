@@ -1,0 +1,81 @@
+"""Facts about the queue as a whole, one JSON value a key: pauses, gates, wake flag, heartbeat, clock offset.
+
+Written here; `queries.py` reads them for people.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from sqlalchemy import bindparam, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from storage.claims import PAUSED_OWNER
+from storage.database import Transaction
+from storage.guarded import CONTROL
+from storage.prepared import Prepared
+
+PAUSE: Final = "pause"  # {"reason", "since", "detail"}: nothing is claimed
+WAKE: Final = "wake"  # a number that grows: somebody asks for a pass now
+REPORT: Final = "report"  # what the worker is doing, or did last, for those who follow it
+WORKER: Final = "worker"  # {"pid", "since", "beat_at"}
+CLOCK: Final = "clock"  # {"offset_s", "measured_at", "samples"}
+LAST_SUCCESS: Final = "last_success"
+GATE: Final = "gate:"  # + host: {"open", "reason", "since", "probe_at", "hold_until", "failures"}
+
+_insert = insert(CONTROL).values(key=bindparam("key"), value=bindparam("value"), at=bindparam("at"))
+_SET: Final = Prepared(
+    _insert.on_conflict_do_update(
+        index_elements=[CONTROL.c.key], set_={"value": _insert.excluded.value, "at": _insert.excluded.at}
+    )
+)
+_GET: Final = Prepared(select(CONTROL.c.value).where(CONTROL.c.key == bindparam("wanted")))
+_LIKE: Final = Prepared(
+    select(CONTROL.c.key, CONTROL.c.value).where(
+        CONTROL.c.key >= bindparam("first"), CONTROL.c.key < bindparam("beyond")
+    )
+)
+_CLEAR: Final = Prepared(delete(CONTROL).where(CONTROL.c.key == bindparam("wanted")))
+
+
+def get(transaction: Transaction, key: str) -> Any | None:
+    """The value of `key`, or None where it was never set."""
+    row = transaction.run(_GET, wanted=key).fetchone()
+    return None if row is None else json.loads(row[0])
+
+
+def get_all(transaction: Transaction, prefix: str) -> dict[str, Any]:
+    """All values whose key starts with `prefix`, by the rest of their key."""
+    rows = transaction.run(_LIKE, first=prefix, beyond=prefix + "\U0010ffff").fetchall()
+    return {key[len(prefix) :]: json.loads(value) for key, value in rows}
+
+
+def put(transaction: Transaction, key: str, value: Any, *, now: int) -> None:
+    transaction.run(_SET, key=key, value=json.dumps(value, separators=(",", ":")), at=now)
+
+
+def clear(transaction: Transaction, key: str) -> bool:
+    """Whether there was a value to remove."""
+    return bool(transaction.run(_CLEAR, wanted=key).rowcount)
+
+
+def wake(transaction: Transaction, *, now: int) -> int:
+    """Ask the worker for a pass now; answers the number to look for in its reports."""
+    number = int(get(transaction, WAKE) or 0) + 1
+    put(transaction, WAKE, number, now=now)
+    return number
+
+
+def pause_owner(transaction: Transaction, owner: str | None, value: dict[str, Any], *, now: int) -> None:
+    """Hold the sends of one owner's entries; uploads go on, they need no token of ours."""
+    put(transaction, PAUSED_OWNER + (owner or ""), value, now=now)
+
+
+def resume_owner(transaction: Transaction, owner: str | None) -> bool:
+    return clear(transaction, PAUSED_OWNER + (owner or ""))
+
+
+def paused_owners(transaction: Transaction) -> dict[str, Any]:
+    """Each held owner ("" is: none named) and the facts of the hold."""
+    return get_all(transaction, PAUSED_OWNER)

@@ -1,0 +1,95 @@
+"""What can go wrong with the outbox itself: misuse, or a disk or database that cannot be used.
+
+Failures of the network are data (`sync/outcome.py`), not exceptions. Light: `status` imports this module.
+"""
+
+from __future__ import annotations
+
+
+class StorageProblem(Exception):
+    """The outbox could not do what was asked. `next_command` is what a person can run next."""
+
+    code = "storage"
+    next_command: str | None = None
+
+    def __init__(self, message: str, *, next_command: str | None = None) -> None:
+        super().__init__(message)
+        if next_command is not None:
+            self.next_command = next_command
+
+
+class IllegalTransition(StorageProblem):
+    """The lifecycle has no such move: a bug, or an order that does not fit the entry's state."""
+
+    code = "illegal_transition"
+
+
+class LeaseLost(StorageProblem):
+    """Somebody else holds the entry, or took it over while we held it: change nothing."""
+
+    code = "lease_lost"
+
+
+class EntryNotFound(StorageProblem):
+    """No entry has this id or ends in it."""
+
+    code = "no_such_entry"
+    next_command = "fieldsync list"
+
+
+class AmbiguousId(StorageProblem):
+    """Several entries end in the given characters."""
+
+    code = "ambiguous_id"
+
+    def __init__(self, suffix: str, candidates: list[str]) -> None:
+        super().__init__(f"several entries end in {suffix}: {', '.join(candidates)}; give more characters")
+        self.candidates = candidates
+
+
+class IdConflict(StorageProblem):
+    """The id is taken by a capture with another content."""
+
+    code = "id_conflict"
+
+
+class StorageFull(StorageProblem):
+    """The disk has no room; nothing was stored, and nothing that was stored is touched."""
+
+    code = "storage_full"
+
+
+class StorageReadOnly(StorageProblem):
+    """The storage folder or database cannot be written; nothing was stored."""
+
+    code = "storage_read_only"
+
+
+class DatabaseUnusable(StorageProblem):
+    """The database is missing although one was known, damaged, or newer than this program: nothing is changed."""
+
+    code = "database_unusable"
+
+
+class DatabaseDamaged(DatabaseUnusable):
+    """The file is not a readable database."""
+
+    code = "database_damaged"
+
+
+class DatabaseMissing(DatabaseUnusable):
+    """A database was known in this folder and is not there."""
+
+    code = "database_missing"
+
+
+class DatabaseNewer(DatabaseUnusable):
+    """The schema was written by a newer program."""
+
+    code = "database_newer"
+
+
+class StorageBusy(StorageProblem):
+    """Another process kept the database locked for longer than we wait; nothing was stored."""
+
+    code = "storage_busy"

@@ -1,0 +1,114 @@
+"""The storage folder: which files live in it, and who may read them.
+
+Names and payloads are personal data: the folder is 0700, every file 0600. Light: `status` imports this module.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.errors import StorageFull, StorageProblem, StorageReadOnly
+
+
+@dataclass(frozen=True, slots=True)
+class StorageFolder:
+    """The paths of one outbox."""
+
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "fieldsync.db"
+
+    @property
+    def marker(self) -> Path:
+        """Holds the id of the database that belongs here, so that a lost one is noticed."""
+        return self.root / "fieldsync.id"
+
+    @property
+    def drain_lock(self) -> Path:
+        """Held for the length of a pass: one drain at a time."""
+        return self.root / "drain.lock"
+
+    @property
+    def worker_lock(self) -> Path:
+        """Held for the life of `fieldsync run`."""
+        return self.root / "worker.lock"
+
+    @property
+    def schema_lock(self) -> Path:
+        return self.root / "schema.lock"
+
+    @property
+    def reserve(self) -> Path:
+        """Disk space kept back, so that a full disk stops captures and not the drain."""
+        return self.root / "fieldsync.reserve"
+
+    @property
+    def backups(self) -> Path:
+        return self.root / "backups"
+
+    @property
+    def tokens(self) -> Path:
+        return self.root / "tokens"
+
+    def marked_id(self) -> str | None:
+        """The id of the database known to live here, or None where none was ever made."""
+        try:
+            return self.marker.read_text("ascii").strip() or None
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise StorageProblem(f"cannot read {self.marker}: {error}") from None
+
+    def mark(self, database_id: str) -> None:
+        """Remember, durably, that a database with this id lives here."""
+        write_durably(self.marker, database_id.encode("ascii") + b"\n")
+
+    def make(self) -> None:
+        """Create the folder where it is missing; its mode is 0700 either way.
+
+        Raises:
+            StorageReadOnly: the folder cannot be made, or is not ours.
+        """
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self.root.stat().st_mode & 0o077:
+                self.root.chmod(0o700)
+        except OSError as error:
+            raise from_os_error(error, self.root) from None
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Put `content` at `path` so that a power cut leaves the old or the new file, never a half one. Mode 0600."""
+    draft = path.with_name(path.name + ".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    draft.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new or renamed name durable, where the platform has a way to."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows cannot open a folder; its file system journals names by itself
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def from_os_error(error: OSError, path: Path) -> StorageProblem:
+    """The storage problem that an operating system error on `path` means."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(f"no room left on the disk that holds {path}")
+    return StorageReadOnly(f"{path} cannot be written: {error.strerror or error}")

@@ -1,0 +1,106 @@
+"""What must hold before a database is used: it is there, it is the known one, and this program understands it.
+
+Light: `status` imports this module, so everything here is plain SQL on the driver.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlcipher3 import dbapi2
+
+from storage import driver
+from storage.errors import DatabaseMissing, DatabaseNewer, DatabaseUnusable
+from storage.folder import StorageFolder, from_os_error
+
+# Kept in `PRAGMA user_version`, so that the check needs no table. One Alembic step a number.
+SCHEMA_VERSION: Final = 1
+
+
+def open_for_reading(folder: StorageFolder) -> Any | None:
+    """A checked read-only driver connection; None where no database was ever made.
+
+    Raises:
+        DatabaseUnusable: it is missing, damaged, newer, older (an upgrade is due), or not the known one.
+    """
+    if not check_present(folder):
+        return None
+    try:
+        connection = driver.connect_for_reading(folder.database)
+        try:
+            version, found = read_version_and_id(connection)
+            check_version(version, folder)
+            if version == 0:
+                connection.close()
+                return None  # another process is just making it
+            if version < SCHEMA_VERSION:
+                raise DatabaseUnusable(
+                    f"{folder.database} still has schema {version}; the next capture or drain upgrades it",
+                    next_command="fieldsync sync",
+                )
+            check_identity(found, folder)
+        except BaseException:
+            connection.close()
+            raise
+    except dbapi2.Error as error:
+        problem = driver.storage_problem(error, folder.database)
+        if problem is None:
+            raise
+        raise problem from error
+    return connection
+
+
+def check_present(folder: StorageFolder) -> bool:
+    """Whether there is a database; a missing one that was known is damage, never a new queue.
+
+    Raises:
+        DatabaseMissing: the marker names a database that is not there or is empty.
+    """
+    try:
+        present = folder.database.stat().st_size > 0
+    except FileNotFoundError:
+        present = False
+    except OSError as error:
+        raise from_os_error(error, folder.database) from None
+    if not present and folder.marked_id() is not None:
+        raise DatabaseMissing(
+            f"a database was known here and {folder.database} is missing or empty; bring it back (a copy may lie in "
+            f"{folder.backups}). To give up what it held and start anew, remove {folder.marker}"
+        )
+    return present
+
+
+def check_version(version: int, folder: StorageFolder) -> None:
+    """Refuse a database that a newer program wrote, before anything in it is read or changed.
+
+    Raises:
+        DatabaseNewer: install at least that program.
+    """
+    if version > SCHEMA_VERSION:
+        raise DatabaseNewer(
+            f"{folder.database} has schema {version}, this program knows {SCHEMA_VERSION}: "
+            "install the newer fieldsync again; nothing was changed"
+        )
+
+
+def check_identity(found: str | None, folder: StorageFolder) -> None:
+    """Refuse a database that is not the one known here: two copies in use would send everything twice.
+
+    Raises:
+        DatabaseUnusable: the marker names another database.
+    """
+    marked = folder.marked_id()
+    if marked is not None and found != marked:
+        raise DatabaseUnusable(
+            f"{folder.database} is not the database that is known here ({folder.marker} names another); put the "
+            "right file back, or remove the marker if this one is meant"
+        )
+
+
+def read_version_and_id(cursor: Any) -> tuple[int, str | None]:
+    """Schema number (0: nothing was ever made) and identity, by plain SQL."""
+    version = cursor.execute("PRAGMA user_version").fetchone()[0]
+    if version != SCHEMA_VERSION:
+        return version, None
+    row = cursor.execute("SELECT value FROM control WHERE key = 'database_id'").fetchone()
+    return version, row[0].strip('"') if row else None

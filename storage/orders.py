@@ -1,0 +1,71 @@
+"""What a person may order: hasten, release, requeue. Each order leaves alone what a living drainer holds.
+
+No order shortens a settling time, and none turns an entry that may have arrived into one that is sent again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from storage.database import Transaction
+from storage.guarded import ADD_ATTEMPT, Held, change, freed, held, move
+from storage.lifecycle import Event, State
+
+# A released entry starts with a fresh budget: the person knows why it is worth trying again.
+_FRESH: Final = {"attempts": 0, "first_attempt_at": None, "link_failures": 0, "due_at": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """What an order did to one entry: `did` is hastened, released, requeued or skipped; `why` says why skipped."""
+
+    did: str
+    why: str = ""
+
+
+def resync(transaction: Transaction, id: str, *, now: int, dry_run: bool = False) -> Ordered:
+    """A person wants this entry to go on: due now, or released or requeued to the stage it came from."""
+    row = held(transaction, id=id)
+    if row is None:
+        return Ordered("skipped", "no such entry")
+    if row.lease_owner is not None and (row.lease_expires_at or 0) > now:
+        return Ordered("skipped", "it is being delivered right now")
+    match row.state:
+        case State.PARKED:
+            ordered = Ordered("released")
+        case State.DEAD:
+            ordered = Ordered("requeued")
+        case State.PENDING | State.ACCEPTED:
+            ordered = Ordered("hastened")
+        case State.IN_DOUBT:
+            return Ordered("hastened", "its settling time goes on: it is never resent by this")
+        case State.SENDING:
+            return Ordered("skipped", "it was cut off while being sent; the next pass looks into it")
+        case _:
+            return Ordered("skipped", f"it is {row.state}")
+    if not dry_run:
+        _obey(transaction, row, ordered, now)
+    return ordered
+
+
+def _obey(transaction: Transaction, row: Held, ordered: Ordered, now: int) -> None:
+    if ordered.did == "hastened":
+        change(transaction, row, due_at=0, **freed(row))
+        return
+    event = Event.RELEASE if ordered.did == "released" else Event.REQUEUE
+    n = row.attempt_n + 1
+    move(transaction, row, event, reason=None, attempt_n=n, **_FRESH, **freed(row))
+    transaction.run(
+        ADD_ATTEMPT,
+        entry_seq=row.seq,
+        n=n,
+        step="person",
+        started_at=now,
+        duration_ms=0,
+        outcome=ordered.did.capitalize(),
+        status=None,
+        reason=row.reason,
+        detail=None,
+        request_id=None,
+    )

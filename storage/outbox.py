@@ -1,0 +1,191 @@
+"""The front of the write side: one captured operation and its signature become one row each, in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import bindparam, insert, select
+
+from storage.database import Database, Transaction
+from storage.errors import EntryNotFound, IdConflict
+from storage.guarded import ENTRY, PURGED, SIGNATURE, inserts
+from storage.lifecycle import State
+from storage.prepared import Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class NewSignature:
+    """The frozen image: `size` in bytes, digests in lower-case hex."""
+
+    name: str
+    mime_type: str
+    size: int
+    sha256: str
+    md5: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """What a capture hands over. Instants are milliseconds since 1970 UTC.
+
+    `start_at` is when the work started; where `payload` is a function, the input named none and the first instant
+    from `start_at` on that this device has not used is chosen, and given to the function.
+    """
+
+    id: str
+    id_was_given: bool
+    kind: str
+    creates: bool
+    payload: str | Callable[[int], str]
+    input_digest: str
+    idempotency_key: str
+    captured_at: int
+    start_at: int | None = None
+    clock_offset_ms: int | None = None
+    clock_suspect: bool = False
+    owner: str | None = None
+    target_id: int | None = None
+    target_entry: str | None = None
+    after_entry: str | None = None
+    chain_key: str | None = None
+    signature: NewSignature | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """How a capture ended: a new entry, or the one that the same input made before."""
+
+    id: str
+    kind: str
+    state: str
+    duplicate: bool
+    start_not_unique: bool = False
+
+
+_ENTRY_COLUMNS: Final = (
+    "id", "kind", "state", "due_at", "creates", "has_signature", "payload_version", "payload", "payload_sha256",
+    "input_digest", "idempotency_key", "start_at", "target_id", "target_entry", "after_entry", "chain_key", "owner",
+    "attempts", "attempt_n", "link_failures", "lease_fence", "certainly_created", "lookups", "clean_misses",
+    "captured_at", "clock_offset_ms", "clock_suspect",
+)  # fmt: skip
+_INSERT_ENTRY: Final = Prepared(
+    insert(ENTRY).values({name: bindparam(name) for name in _ENTRY_COLUMNS}).returning(ENTRY.c.seq)
+)
+_INSERT_SIGNATURE: Final = inserts(
+    SIGNATURE, ("entry_seq", "name", "mime_type", "size", "sha256", "md5", "data")
+)
+_KNOWN: Final = Prepared(
+    select(ENTRY.c.kind, ENTRY.c.state, ENTRY.c.input_digest).where(ENTRY.c.id == bindparam("wanted"))
+)
+_PURGED: Final = Prepared(
+    select(PURGED.c.kind, PURGED.c.state, PURGED.c.input_digest).where(PURGED.c.id == bindparam("wanted"))
+)
+_START_USED: Final = Prepared(select(ENTRY.c.seq).where(ENTRY.c.start_at == bindparam("wanted")).limit(1))
+_ZEROES: Final = dict.fromkeys(
+    (
+        "due_at",
+        "attempts",
+        "attempt_n",
+        "link_failures",
+        "lease_fence",
+        "certainly_created",
+        "lookups",
+        "clean_misses",
+    ),
+    0,
+)
+
+
+def put(database: Database, new: NewEntry) -> Put:
+    """Make one capture durable. When this returns, the entry survives a power cut.
+
+    The same id with the same input answers the entry that is there, also after it was purged.
+
+    Raises:
+        IdConflict: the id is taken by another input.
+        EntryNotFound: `after_entry` or `target_entry` names nothing.
+        StorageFull, StorageReadOnly: nothing was stored.
+    """
+    with database.write() as transaction:
+        return put_in(transaction, new)
+
+
+def put_in(transaction: Transaction, new: NewEntry) -> Put:
+    """As `put`, inside a transaction of the caller: many captures, one commit."""
+    if new.id_was_given and (before := _known(transaction, new)) is not None:
+        return before
+    for parent in (new.after_entry, new.target_entry):
+        if parent is not None and transaction.run(_KNOWN, wanted=parent).fetchone() is None:
+            raise EntryNotFound(f"no entry {parent} to wait for")
+    start_at, not_unique = _start(transaction, new)
+    payload = new.payload if isinstance(new.payload, str) else new.payload(start_at or new.captured_at)
+    signature = new.signature
+    (seq,) = transaction.run(
+        _INSERT_ENTRY,
+        **_ZEROES,
+        id=new.id,
+        kind=new.kind,
+        state=State.PENDING.value,
+        creates=int(new.creates),
+        has_signature=int(signature is not None),
+        payload_version=1,
+        payload=payload,
+        payload_sha256=hashlib.sha256(payload.encode()).hexdigest(),
+        input_digest=new.input_digest,
+        idempotency_key=new.idempotency_key,
+        start_at=start_at,
+        target_id=new.target_id,
+        target_entry=new.target_entry,
+        after_entry=new.after_entry,
+        chain_key=new.chain_key,
+        owner=new.owner,
+        captured_at=new.captured_at,
+        clock_offset_ms=new.clock_offset_ms,
+        clock_suspect=int(new.clock_suspect),
+    ).fetchone()
+    if signature is not None:
+        transaction.run(
+            _INSERT_SIGNATURE,
+            entry_seq=seq,
+            name=signature.name,
+            mime_type=signature.mime_type,
+            size=signature.size,
+            sha256=signature.sha256,
+            md5=signature.md5,
+            data=signature.data,
+        )
+    return Put(new.id, new.kind, State.PENDING.value, duplicate=False, start_not_unique=not_unique)
+
+
+def _known(transaction: Transaction, new: NewEntry) -> Put | None:
+    row = (
+        transaction.run(_KNOWN, wanted=new.id).fetchone()
+        or transaction.run(_PURGED, wanted=new.id).fetchone()
+    )
+    if row is None:
+        return None
+    kind, state, input_digest = row
+    if input_digest != new.input_digest:
+        raise IdConflict(
+            f"id {new.id} already belongs to another capture ({kind}, {state}); a repeat must give the same data and "
+            "image, a new intervention needs a new id",
+            next_command=f"fieldsync show {new.id[-8:]}",
+        )
+    return Put(new.id, kind, state, duplicate=True)
+
+
+def _start(transaction: Transaction, new: NewEntry) -> tuple[int | None, bool]:
+    """The start to store, and whether one that was given is used already. Look-ups tell entries apart by it."""
+    if new.start_at is None:
+        return None, False
+    chosen = isinstance(new.payload, str)
+    start_at = new.start_at
+    while transaction.run(_START_USED, wanted=start_at).fetchone() is not None:
+        if chosen:
+            return start_at, True
+        start_at += 1
+    return start_at, False

@@ -1,0 +1,221 @@
+"""The read side: counts, lists, the story of one entry. Plain SQL on the driver, so that a look costs a look.
+
+Light: `status`, `list` and `show` must not import SQLAlchemy. Instants come out as ISO text in UTC, ready to print.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlcipher3 import dbapi2
+
+from storage import driver
+from storage.errors import AmbiguousId, EntryNotFound
+from storage.folder import StorageFolder
+from storage.guard import open_for_reading
+
+STATES: Final = ("pending", "sending", "in_doubt", "accepted", "done", "parked", "dead", "discarded")
+_NEEDS_ACTION: Final = "state IN ('parked', 'dead')"
+_LIST: Final = """
+    SELECT e.id, e.kind, e.state, e.reason, e.attempts, e.server_id, e.target_id, e.target_entry, e.after_entry,
+           e.owner, e.captured_at, e.due_at, e.done_at, s.name, s.mime_type, s.size, s.sha256, e.uploaded_at
+    FROM entry e LEFT JOIN signature s ON s.entry_seq = e.seq
+"""
+
+
+def iso(at: int | None) -> str | None:
+    """A stored instant as people and programs read it: ISO 8601, UTC, milliseconds."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Reader:
+    """One consistent look at the outbox."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def _all(self, sql: str, values: Any = ()) -> list[Any]:
+        rows: list[Any] = self._connection.execute(sql, values).fetchall()
+        return rows
+
+    def counts(self) -> dict[str, int]:
+        """How many entries are in each state; every state is named."""
+        counts = dict.fromkeys(STATES, 0)
+        counts.update(self._all("SELECT state, sum(n) FROM counter GROUP BY state"))
+        return counts
+
+    def reasons(self) -> list[tuple[str, str, int, int | None]]:
+        """State, reason, count and oldest capture of everything that is in trouble, and why others wait."""
+        held = self._all(
+            "SELECT state, reason, n FROM counter WHERE n > 0 AND state NOT IN ('done', 'discarded') AND "
+            "(reason <> '' OR state IN ('parked', 'dead', 'in_doubt')) ORDER BY n DESC"
+        )
+        return [(state, reason, n, self._oldest(state, reason)) for state, reason, n in held]
+
+    def _oldest(self, state: str, reason: str) -> int | None:
+        if state not in ("parked", "dead", "in_doubt"):
+            return None
+        # The condition is repeated word for word: that is how SQLite finds the partial index.
+        sql = (
+            "SELECT captured_at FROM entry WHERE state IN ('parked', 'dead', 'in_doubt') AND state = ? AND reason IS ? "
+            "ORDER BY captured_at LIMIT 1"
+        )
+        row = self._connection.execute(sql, (state, reason or None)).fetchone()
+        return None if row is None else row[0]
+
+    def oldest_waiting(self) -> int | None:
+        """When the oldest entry that is not yet delivered was captured."""
+        found = [
+            row[0]
+            for state in ("pending", "sending", "accepted", "in_doubt")
+            if (
+                row := self._connection.execute(
+                    "SELECT captured_at FROM entry WHERE state = ? ORDER BY seq LIMIT 1", (state,)
+                ).fetchone()
+            )
+        ]
+        return min(found, default=None)
+
+    def next_due(self) -> int | None:
+        """When the next backoff ends; 0 where something is due now; None where nothing waits for a time."""
+        ready = self._connection.execute(
+            "SELECT 1 FROM entry WHERE state = 'pending' AND due_at = 0 LIMIT 1"
+        ).fetchone()
+        if ready:
+            return 0
+        row = self._connection.execute("SELECT min(due_at) FROM entry WHERE due_at > 0").fetchone()
+        return None if row is None else row[0]
+
+    def waiting_by_owner(self, owners: list[str]) -> dict[str, int]:
+        """How many unsent entries each of these owners has ("" is: none named)."""
+        sql = "SELECT count(*) FROM entry WHERE state = 'pending' AND coalesce(owner, '') = ?"
+        return {owner: self._connection.execute(sql, (owner,)).fetchone()[0] for owner in owners}
+
+    def control(self) -> dict[str, Any]:
+        """Every fact about the queue as a whole."""
+        return {key: json.loads(value) for key, value in self._all("SELECT key, value FROM control")}
+
+    def size_bytes(self) -> int:
+        pages = self._connection.execute("PRAGMA page_count").fetchone()[0]
+        page: int = self._connection.execute("PRAGMA page_size").fetchone()[0]
+        return int(pages) * page
+
+    def entries(
+        self,
+        *,
+        states: tuple[str, ...] = (),
+        kind: str | None = None,
+        needs_action: bool = False,
+        since: int | None = None,
+        after_id: str | None = None,
+        limit: int = 1000,
+    ) -> list[dict[str, Any]]:
+        """Entries in capture order, oldest first, each in the shape of `list --json`."""
+        conditions: list[str] = []
+        values: list[Any] = []
+        if needs_action:
+            conditions.append(f"e.{_NEEDS_ACTION}")
+        if states:
+            conditions.append(f"e.state IN ({', '.join('?' * len(states))})")
+            values.extend(states)
+        if kind is not None:
+            conditions.append("e.kind = ?")
+            values.append(kind)
+        if since is not None:
+            conditions.append("e.captured_at >= ?")
+            values.append(since)
+        if after_id is not None:
+            conditions.append("e.seq > (SELECT seq FROM entry WHERE id = ?)")
+            values.append(after_id)
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        return [_entry(row) for row in self._all(f"{_LIST} {where} ORDER BY e.seq LIMIT ?", (*values, limit))]
+
+    def entry(self, id: str) -> dict[str, Any]:
+        """One entry in the shape of `list --json`; `story.py` has all that happened to it."""
+        return _entry(self._all(f"{_LIST} WHERE e.id = ?", (id,))[0])
+
+    def rows(self, columns: tuple[str, ...], sql: str, values: Any = ()) -> list[dict[str, Any]]:
+        """The rows of one statement, each as a mapping of `columns`."""
+        return [dict(zip(columns, row, strict=True)) for row in self._all(sql, values)]
+
+    def resolve(self, suffix: str) -> str:
+        """The full id that ends in `suffix`.
+
+        Raises:
+            EntryNotFound: none does. AmbiguousId: several do.
+        """
+        wanted = suffix.strip().lower()
+        row = self._connection.execute("SELECT id FROM entry WHERE id = ?", (wanted,)).fetchone()
+        if row is not None:
+            return str(row[0])
+        escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        ids = [
+            row[0]
+            for row in self._all(
+                "SELECT id FROM entry WHERE id LIKE ? ESCAPE '\\' LIMIT 11", (f"%{escaped}",)
+            )
+        ]
+        if not wanted or not ids:
+            raise EntryNotFound(f"no entry's id ends in {suffix!r}")
+        if len(ids) > 1:
+            raise AmbiguousId(suffix, ids)
+        return str(ids[0])
+
+
+def _entry(row: Any) -> dict[str, Any]:
+    (
+        id, kind, state, reason, attempts, server_id, target_id, target_entry, after, owner,
+        captured_at, due_at, done_at, name, mime_type, size, sha256, uploaded_at,
+    ) = row  # fmt: skip
+    return {
+        "id": id,
+        "kind": kind,
+        "state": state,
+        "reason": reason,
+        "attempts": attempts,
+        "server_id": server_id,
+        "target": target_id if target_entry is None else f"local:{target_entry}",
+        "after": after,
+        "owner": owner,
+        "captured_at": iso(captured_at),
+        "due_at": iso(due_at) if due_at else None,
+        "done_at": iso(done_at),
+        "signature": None
+        if name is None
+        else {
+            "name": name,
+            "mime_type": mime_type,
+            "size": size,
+            "sha256": sha256,
+            "uploaded_at": iso(uploaded_at),
+        },
+    }
+
+
+@contextmanager
+def reading(folder: StorageFolder) -> Iterator[Reader | None]:
+    """One look at the outbox in `folder`; None where none was ever made.
+
+    Raises:
+        DatabaseUnusable: it is missing, damaged, newer or older than this program.
+    """
+    connection = open_for_reading(folder)
+    if connection is None:
+        yield None
+        return
+    try:
+        connection.execute("BEGIN")
+        yield Reader(connection)
+    except dbapi2.Error as error:
+        problem = driver.storage_problem(error, folder.database)
+        if problem is None:
+            raise
+        raise problem from error
+    finally:
+        connection.close()

@@ -1,0 +1,251 @@
+"""What came back is written down: attempt, receipt and new state in one transaction, guarded by state, lease and fence.
+
+A guard that fails changes nothing, with one exception: that the server accepted a request is evidence, and evidence is
+kept however late it comes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import bindparam, select, text
+
+from storage.claims import Lease
+from storage.database import Transaction
+from storage.guarded import (
+    ENTRY,
+    FINISH_ATTEMPT,
+    RECEIPT,
+    START_ATTEMPT,
+    Held,
+    change,
+    freed,
+    held,
+    inserts,
+    move,
+)
+from storage.lifecycle import Event, State
+from storage.prepared import Prepared
+
+DETAIL_LIMIT: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One finished try, as the history shows it. `detail` is already free of secrets."""
+
+    outcome: str
+    reason: str
+    duration_ms: int
+    status: int | None = None
+    detail: str = ""
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A receipt: the API has the record. `body` is its JSON without the presigned URL."""
+
+    status: int
+    server_id: int
+    body: str
+    presigned_url: str | None
+    url_expires_at: int | None
+
+
+class Kept(StrEnum):
+    """What became of an acceptance."""
+
+    STORED = "stored"  # the normal way
+    ADOPTED = "adopted"  # it came late, and the entry had no id yet
+    RECEIPT_ONLY = "receipt_only"  # it came late, and the entry has gone another way
+    ID_TAKEN = "id_taken"  # the server named a record that another entry created
+
+
+_RECEIPT: Final = inserts(
+    RECEIPT, ("entry_seq", "attempt_n", "status", "server_id", "answer", "adopted", "at")
+)
+_ID_TAKEN: Final = Prepared(
+    select(ENTRY.c.seq).where(
+        text("creates = 1 AND server_id IS NOT NULL"),
+        ENTRY.c.server_id == bindparam("wanted"),
+        ENTRY.c.seq != bindparam("but"),
+    )
+)
+_CREATES: Final = Prepared(select(ENTRY.c.creates).where(ENTRY.c.seq == bindparam("wanted")))
+
+
+def _finish(transaction: Transaction, seq: int, n: int, result: Result) -> None:
+    transaction.run(
+        FINISH_ATTEMPT,
+        of_entry=seq,
+        of_n=n,
+        new_duration_ms=result.duration_ms,
+        new_outcome=result.outcome,
+        new_status=result.status,
+        new_reason=result.reason,
+        new_detail=result.detail[:DETAIL_LIMIT] or None,
+        new_request_id=result.request_id,
+    )
+
+
+def _leased(transaction: Transaction, seq: int, lease: Lease) -> Held | None:
+    """The row, if this lease still stands on it."""
+    row = held(transaction, seq=seq)
+    if row is None or (row.lease_owner, row.lease_fence) != (lease.owner, lease.fence):
+        return None
+    return row
+
+
+def record_accepted(
+    transaction: Transaction,
+    seq: int,
+    lease: Lease,
+    answer: Answer,
+    result: Result,
+    *,
+    digest: str,
+    now: int,
+    upload_next: bool,
+) -> tuple[Kept, Lease | None]:
+    """The server has it. Id, URL and expiry are stored in this one transaction: the URL cannot be asked for again.
+
+    With `upload_next` the lease goes on for the upload, and its new attempt is answered with it.
+    """
+    row = held(transaction, seq=seq)
+    assert row is not None, "entries are not deleted while they are delivered"
+    _finish(transaction, seq, lease.attempt_n, result)
+    mine = row.state is State.SENDING and (row.lease_owner, row.lease_fence) == (lease.owner, lease.fence)
+    evidence = (
+        row.server_id is None
+        and row.request_digest == digest
+        and (row.state in (State.IN_DOUBT, State.PENDING) or row.state is State.PARKED)
+    )
+    taken = _created_by_another(transaction, seq, answer.server_id)
+    adopted = (mine or evidence) and not taken
+    transaction.run(
+        _RECEIPT,
+        entry_seq=seq,
+        attempt_n=lease.attempt_n,
+        status=answer.status,
+        server_id=answer.server_id,
+        answer=answer.body,
+        adopted=int(adopted),
+        at=now,
+    )
+    if not (mine or evidence):
+        return Kept.RECEIPT_ONLY, None
+    if taken:
+        _park_sent(transaction, row, now)
+        return Kept.ID_TAKEN, None
+    changes: dict[str, Any] = {
+        "server_id": answer.server_id,
+        "presigned_url": answer.presigned_url,
+        "url_expires_at": answer.url_expires_at,
+        "url_received_at": now,
+        "reason": None,
+        "due_at": 0,
+        "attempts": 0,
+        "first_attempt_at": None,
+        "link_failures": 0,
+    }
+    next_lease = None
+    if row.has_signature and mine and upload_next:
+        next_lease = Lease(lease.owner, lease.fence, row.attempt_n + 1)
+        changes["attempt_n"] = next_lease.attempt_n
+    else:
+        changes.update(freed(row))
+    if row.has_signature:
+        event = Event.ACCEPTED if mine else Event.FOUND
+    else:
+        event = Event.COMPLETED if mine else Event.FOUND_COMPLETE
+        changes["done_at"] = now
+    move(transaction, row, event, **changes)
+    if next_lease is not None:
+        transaction.run(START_ATTEMPT, entry_seq=seq, n=next_lease.attempt_n, step="upload", started_at=now)
+    return (Kept.STORED if mine else Kept.ADOPTED), next_lease
+
+
+def _created_by_another(transaction: Transaction, seq: int, server_id: int) -> bool:
+    (creates,) = transaction.run(_CREATES, wanted=seq).fetchone()
+    return bool(creates) and transaction.run(_ID_TAKEN, wanted=server_id, but=seq).fetchone() is not None
+
+
+def _park_sent(transaction: Transaction, row: Held, now: int) -> None:
+    """Park an entry that was sent and must not be sent again by anybody's reflex: it goes through doubt."""
+    if row.state is State.SENDING:
+        move(transaction, row, Event.DOUBT, certainly_created=1, doubt_at=now, **freed(row))
+        after = held(transaction, seq=row.seq)
+        assert after is not None, "the row was changed in this transaction"
+        row = after
+    if row.state is not State.PARKED:
+        move(transaction, row, Event.PARK, reason="server_id_taken", due_at=0, **freed(row))
+
+
+def record_uploaded(transaction: Transaction, seq: int, lease: Lease, result: Result, *, now: int) -> bool:
+    """The signature is in storage, verified: the entry is done, and its URL erased."""
+    _finish(transaction, seq, lease.attempt_n, result)
+    row = _leased(transaction, seq, lease)
+    if row is None or row.state is not State.ACCEPTED:
+        return False
+    return move(
+        transaction,
+        row,
+        Event.UPLOADED,
+        reason=None,
+        due_at=0,
+        presigned_url=None,
+        uploaded_at=now,
+        done_at=now,
+        **freed(row),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """What a try that did not succeed does to its entry. `doubt` holds the settling clock where there is doubt."""
+
+    event: Event
+    reason: str
+    due_at: int = 0
+    counted: bool = False
+    link_failure: bool = False
+    certainly_created: bool = False
+    erase_url: bool = False
+    doubt: dict[str, object] | None = None
+
+
+def record_setback(
+    transaction: Transaction, seq: int, lease: Lease, setback: Setback, result: Result, *, now: int
+) -> bool:
+    """Write down a try that did not succeed. False: the lease was lost, and only the history knows of it."""
+    _finish(transaction, seq, lease.attempt_n, result)
+    row = _leased(transaction, seq, lease)
+    if row is None:
+        return False
+    changes: dict[str, Any] = {"reason": setback.reason, "due_at": setback.due_at, **freed(row)}
+    if setback.counted:
+        changes["attempts"] = row.attempts + 1
+        changes["first_attempt_at"] = row.first_attempt_at or now
+    if setback.link_failure:
+        changes["link_failures"] = row.link_failures + 1
+    if setback.certainly_created:
+        changes["certainly_created"] = 1
+    if setback.erase_url:
+        changes["presigned_url"] = None
+    if setback.doubt is not None:
+        changes.update(setback.doubt)
+    return move(transaction, row, setback.event, **changes)
+
+
+def hand_back(transaction: Transaction, seq: int, lease: Lease) -> bool:
+    """Give up a claim before its first byte left, as if it had never been taken. The attempt stays in the history."""
+    _finish(transaction, seq, lease.attempt_n, Result("HandedBack", "handed_back", 0))
+    row = _leased(transaction, seq, lease)
+    if row is None:
+        return False
+    if row.state is State.SENDING:
+        return move(transaction, row, Event.RETRY, due_at=0, **freed(row))
+    return change(transaction, row, **freed(row))

@@ -1,0 +1,93 @@
+"""Brings the database on disk to the schema of this program: creates it, upgrades it after a backup copy, or refuses.
+
+The check costs two small reads; Alembic is imported only when there is something to do.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+from sqlcipher3 import dbapi2
+
+from storage.database import Database
+from storage.folder import StorageFolder
+from storage.guard import SCHEMA_VERSION, check_identity, check_present, check_version, read_version_and_id
+from storage.locks import FileLock
+
+
+def open_database(folder: StorageFolder, *, new_id: str, now: datetime) -> Database:
+    """The outbox in `folder`, ready to use; made on first use with `new_id` as its identity.
+
+    Raises:
+        DatabaseMissing: one was known here and is gone, or is empty.
+        DatabaseNewer: a newer program wrote it.
+        DatabaseUnusable: it is damaged, or is not the one that belongs here.
+        StorageFull, StorageReadOnly: it cannot be made or opened.
+    """
+    folder.make()
+    check_present(folder)
+    database = Database(folder)
+    try:
+        if _version_and_id(database) != (SCHEMA_VERSION, folder.marked_id()):
+            _settle(database, new_id=new_id, now=now)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _version_and_id(database: Database) -> tuple[int, str | None]:
+    with database.read() as transaction:
+        return read_version_and_id(transaction.cursor)
+
+
+def _settle(database: Database, *, new_id: str, now: datetime) -> None:
+    """Create or upgrade under a lock: two programs started together must not both do it."""
+    folder = database.folder
+    with FileLock(folder.schema_lock).hold():
+        version, found = _version_and_id(database)
+        check_version(version, folder)
+        if version < SCHEMA_VERSION:
+            if version > 0:
+                _back_up(database, version, now)
+            _upgrade(database, new_id, now)
+            version, found = _version_and_id(database)
+        check_identity(found, folder)
+        if folder.marked_id() is None and found is not None:
+            # Last: a marker must never name a database that is not complete.
+            folder.mark(found)
+
+
+def _upgrade(database: Database, new_id: str, now: datetime) -> None:
+    """Run the missing schema steps in one transaction: all of them, or the file is as it was."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    with database.translated(), database.engine_connection() as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.exec_driver_sql(
+            "INSERT INTO control (key, value, at) VALUES ('database_id', ?, ?) ON CONFLICT (key) DO NOTHING",
+            (f'"{new_id}"', int(now.timestamp() * 1000)),
+        )
+        connection.exec_driver_sql(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    for path in database.folder.root.glob(database.folder.database.name + "*"):
+        path.chmod(0o600)
+
+
+def _back_up(database: Database, version: int, now: datetime) -> Path:
+    """A whole copy of the database before its schema changes; never overwrites an earlier one."""
+    folder = database.folder
+    folder.backups.mkdir(mode=0o700, exist_ok=True)
+    target = folder.backups / f"schema-{version}-{now:%Y%m%dT%H%M%S%fZ}.db"
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    copy = dbapi2.connect(str(target), isolation_level=None)
+    try:
+        database.backup(copy)
+    finally:
+        copy.close()
+    return target

@@ -1,0 +1,73 @@
+"""All that is known about one entry: payload, history, receipts, and what it waits for. Light, like `queries.py`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from storage.queries import Reader, iso
+
+_FACTS: Final = (
+    "seq", "payload", "stage", "idempotency_key", "link_failures", "lease_owner", "lease_expires_at", "doubt_at",
+    "certainly_created", "url_expires_at", "url_held", "clock_suspect", "clock_offset_ms", "person_note",
+)  # fmt: skip
+_FACTS_SQL: Final = """
+    SELECT seq, payload, stage, idempotency_key, link_failures, lease_owner, lease_expires_at, doubt_at,
+           certainly_created, url_expires_at, presigned_url IS NOT NULL, clock_suspect, clock_offset_ms, person_note
+    FROM entry WHERE id = ?
+"""
+_ATTEMPT: Final = (
+    "n", "step", "started_at", "duration_ms", "outcome", "status", "reason", "detail", "request_id",
+)  # fmt: skip
+_ATTEMPTS_SQL: Final = """
+    SELECT n, step, started_at, duration_ms, outcome, status, reason, detail, request_id
+    FROM attempt WHERE entry_seq = ? ORDER BY n
+"""
+_RECEIPT: Final = ("status", "server_id", "at", "attempt", "adopted", "answer")
+_RECEIPTS_SQL: Final = """
+    SELECT status, server_id, at, attempt_n, adopted, answer FROM receipt WHERE entry_seq = ? ORDER BY id
+"""
+# Trouble after the receipt stops no chain: the same rule as in a claim.
+_BLOCKERS_SQL: Final = """
+    SELECT p.id, p.state FROM entry p
+    WHERE p.id = (SELECT target_entry FROM entry WHERE seq = :seq) AND p.server_id IS NULL
+    UNION
+    SELECT p.id, p.state FROM entry p
+    WHERE (p.id = (SELECT after_entry FROM entry WHERE seq = :seq)
+           OR (p.chain_key = (SELECT chain_key FROM entry WHERE seq = :seq) AND p.seq < :seq))
+      AND p.state NOT IN ('accepted', 'done', 'discarded')
+      AND NOT (p.state = 'parked' AND p.stage IS 'accepted')
+"""
+
+
+def story(reader: Reader, id: str) -> dict[str, Any]:
+    """The shape of `list --json` for the entry with this full id, and everything `show` tells beyond it."""
+    (facts,) = reader.rows(_FACTS, _FACTS_SQL, (id,))
+    seq = facts["seq"]
+    history = reader.rows(_ATTEMPT, _ATTEMPTS_SQL, (seq,))
+    receipts = reader.rows(_RECEIPT, _RECEIPTS_SQL, (seq,))
+    return {
+        **reader.entry(id),
+        "stage": facts["stage"],
+        "idempotency_key": facts["idempotency_key"],
+        "link_failures": facts["link_failures"],
+        "lease": facts["lease_owner"] and {"expires_at": iso(facts["lease_expires_at"])},
+        "in_doubt_since": iso(facts["doubt_at"]),
+        "certainly_created": bool(facts["certainly_created"]),
+        "upload_url": {"held": bool(facts["url_held"]), "expires_at": iso(facts["url_expires_at"])},
+        "clock_suspect": bool(facts["clock_suspect"]),
+        "clock_offset_s": None if facts["clock_offset_ms"] is None else facts["clock_offset_ms"] / 1000,
+        "note": facts["person_note"],
+        "blocked_by": reader.rows(("id", "state"), _BLOCKERS_SQL, {"seq": seq}),
+        "payload": json.loads(facts["payload"]),
+        "history": [{**attempt, "started_at": iso(attempt["started_at"])} for attempt in history],
+        "receipts": [
+            {
+                **receipt,
+                "at": iso(receipt["at"]),
+                "adopted": bool(receipt["adopted"]),
+                "answer": json.loads(receipt["answer"]),
+            }
+            for receipt in receipts
+        ],
+    }
