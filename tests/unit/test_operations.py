@@ -1,0 +1,56 @@
+"""The registry of operations: what it knows, and that knowing it costs nothing."""
+
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from sync.operations import KINDS, OPERATIONS, UnknownKind, by_kind
+
+
+def test_every_kind_is_found_by_its_name():
+    assert [by_kind(kind) for kind in KINDS] == list(OPERATIONS)
+    assert len(set(KINDS)) == len(OPERATIONS)
+
+
+def test_unplanned_preventive_says_what_the_page_says():
+    operation = by_kind("unplanned-preventive")
+    assert (operation.method, operation.path) == ("POST", "/interventions/v2/mb/preventive/unplanned")
+    assert operation.success_status == 201
+    assert operation.creates
+    assert operation.has_signature
+    assert not operation.repeatable
+    assert not operation.needs_target
+    assert operation.start_field == "actualStart"
+
+
+def test_unknown_kind_lists_the_known_ones():
+    with pytest.raises(UnknownKind) as caught:
+        by_kind("unplaned-preventive")
+    assert caught.value.known == KINDS
+    assert all(kind in str(caught.value) for kind in ("unplaned-preventive", *KINDS))
+
+
+def test_operation_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        OPERATIONS[0].repeatable = True  # type: ignore[misc]
+
+
+def test_listing_the_kinds_loads_no_heavy_module():
+    """A person asking for status waits for the interpreter and little else."""
+    heavy = {"pydantic", "pydantic_core", "sqlmodel", "PIL", "httpx", "boto3"}
+    code = (
+        "import sys, sync.errors, sync.operations as operations\n"
+        "assert operations.KINDS\n"
+        f"print(sorted({heavy!r} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=KINDS)
+def test_start_field_and_signature_are_fields_of_the_model(operation):
+    keys = {field.alias for field in operation.payload_model().model_fields.values()}
+    assert operation.start_field is None or operation.start_field in keys
+    assert operation.has_signature == ("signature" in keys)
