@@ -1,0 +1,251 @@
+"""Which tokens serve whom: where they come from, when they end, and never those of somebody else.
+
+A pair is configured (environment values or files) or was signed in on this device (`auth set`, kept in a private
+folder). JWT payloads are read for owner and expiry only; checking them is the server's part. Standard library
+only, because `fieldsync status` asks too. What was signed in is never in the database.
+"""
+
+import binascii
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final, Literal
+
+from sync.secret import Secret
+from sync.token_files import LONGEST_TOKEN, read_text, sync_folder, token_fault, token_in, write_private
+
+FOLDER_NAME: Final = "tokens"  # inside the storage folder
+
+_LONGEST_OWNER_BYTES = 100  # hex of it is a file name, and those end at 255
+
+
+class TokensRefused(ValueError):
+    """These cannot be stored as tokens of this owner; the message says why and never quotes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSource:
+    """Where one configured token is: as a value, or in a file that may change while we run. The value wins."""
+
+    value: Secret | None = None
+    file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """One pair, ready to be sent. `owner` is whose it is, None where nothing says so; `expires_at` is the
+    earlier end of the two, None where neither tells (opaque tokens)."""
+
+    bearer: Secret
+    session: Secret
+    owner: str | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuthStatus:
+    """How one owner's tokens stand; `owner` None is this device's own pair."""
+
+    owner: str | None
+    state: Literal["ok", "expired", "missing"]
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    tokens: Tokens
+    user: str | None  # the user id inside the tokens, which may differ from the name they were stored under
+
+    def serves(self, owner: str | None) -> bool:
+        return owner is None or owner in {self.tokens.owner, self.user}
+
+
+class Credentials:
+    """The tokens this device has now. Safe to share between threads; files are read again when they changed."""
+
+    def __init__(
+        self, *, bearer: TokenSource, session: TokenSource, folder: Path, default_owner: str | None
+    ) -> None:
+        self._bearer = bearer
+        self._session = session
+        self._folder = folder
+        self._default_owner = default_owner
+        self._lock = Lock()
+        self._read: dict[Path, tuple[tuple[int, int, int], str | None]] = {}
+
+    def for_owner(self, owner: str | None) -> Tokens | None:
+        """The pair to send this owner's entries with, or None. It may have expired: see `expires_at`.
+
+        The device's own pair serves entries without owner and those of the user it belongs to; a pair that was
+        stored under a name serves that name. Where several serve, the one that ends last.
+        """
+        candidates = [] if owner is None else list(self._stored(owner))
+        candidates += [found for found in self._defaults() if found.serves(owner)]
+        best = _last_to_end(candidates)
+        return best.tokens if best else None
+
+    def status(self, now: datetime) -> list[AuthStatus]:
+        """One line for the device's own pair and one for each stored name, in that order.
+
+        A missing own pair is left out where names are stored: a shared device does not need one.
+        """
+        named = [_status(found.tokens, now) for found in self._all_named()]
+        named.sort(key=lambda line: line.owner or "")
+        if default := _last_to_end(list(self._defaults())):
+            return [_status(default.tokens, now), *named]
+        return named or [AuthStatus(self._default_owner, "missing", None)]
+
+    def store(self, owner: str | None, bearer: Secret, session: Secret) -> None:
+        """Keep a pair for `owner` (None: this device's own), durably and readable by this user only.
+
+        Raises:
+            TokensRefused: what was given cannot be sent as a header, mixes two users, or the name is unusable.
+            OSError: the folder cannot be written (disk full, read-only); what was stored before is untouched.
+        """
+        path = self._path(owner)
+        for what, secret in (("bearer token", bearer), ("session token", session)):
+            if fault := token_fault(secret.reveal()):
+                raise TokensRefused(f"The {what} {fault}.")
+        users = {user for user in (_user(bearer), _user(session)) if user}
+        if len(users) > 1:
+            raise TokensRefused(
+                "The two tokens belong to different users. Sign in again and give both of one answer."
+            )
+        document = {"owner": owner, "bearer": bearer.reveal(), "session": session.reveal()}
+        with self._lock:
+            write_private(path, json.dumps(document).encode())
+
+    def clear(self, owner: str | None) -> bool:
+        """Forget what was stored for `owner`; False where there was nothing. Configured tokens stay."""
+        path = self._path(owner)
+        with self._lock:
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                return False
+            sync_folder(path.parent)
+        return True
+
+    def _path(self, owner: str | None) -> Path:
+        if owner is None:
+            return self._folder / "default.json"
+        encoded = owner.encode("utf-8", "surrogatepass")
+        if not owner.strip() or not owner.isprintable() or len(encoded) > _LONGEST_OWNER_BYTES:
+            raise TokensRefused(f"An owner is 1 to {_LONGEST_OWNER_BYTES} bytes of printable text.")
+        # Hex, because a name may hold what a file system does not take, or differ only in case.
+        return self._folder / f"owner-{encoded.hex()}.json"
+
+    def _defaults(self) -> Iterator[_Candidate]:
+        bearer, session = self._configured(self._bearer), self._configured(self._session)
+        if bearer and session:
+            yield _candidate(bearer, session, self._default_owner)
+        yield from self._stored(None)
+
+    def _configured(self, source: TokenSource) -> Secret | None:
+        if source.value:
+            return source.value if token_fault(source.value.reveal()) is None else None
+        return token_in(self._text(source.file)) if source.file else None
+
+    def _stored(self, owner: str | None) -> Iterator[_Candidate]:
+        try:
+            path = self._path(owner)
+        except TokensRefused:  # no pair can have been stored under it
+            return
+        found = _parsed(self._text(path))
+        if found and found[0] == owner:
+            yield _candidate(found[1], found[2], self._default_owner if owner is None else owner)
+
+    def _all_named(self) -> Iterator[_Candidate]:
+        try:
+            paths = list(self._folder.glob("owner-*.json"))
+        except OSError:
+            return
+        for path in paths:
+            found = _parsed(self._text(path))
+            if found and found[0] is not None:
+                yield from self._stored(found[0])
+
+    def _text(self, path: Path) -> str | None:
+        """What is in a file, read again only when it is another one; None where it cannot be read."""
+        with self._lock:
+            try:
+                stat = path.stat()
+                seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+                if path not in self._read or self._read[path][0] != seen:
+                    self._read[path] = (seen, read_text(path))
+            except OSError:
+                self._read.pop(path, None)
+                return None
+            return self._read[path][1]
+
+
+def _parsed(text: str | None) -> tuple[str | None, Secret, Secret] | None:
+    """Owner, bearer and session of a stored pair; None where it is missing or damaged."""
+    try:
+        document = json.loads(text or "")
+        owner, bearer, session = (
+            document["owner"],
+            token_in(document["bearer"]),
+            token_in(document["session"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    if bearer is None or session is None or not isinstance(owner, str | None):
+        return None
+    return owner, bearer, session
+
+
+def _candidate(bearer: Secret, session: Secret, owner: str | None) -> _Candidate:
+    user = _user(session) or _user(bearer)
+    ends = [at for at in (_expires_at(bearer), _expires_at(session)) if at]
+    return _Candidate(Tokens(bearer, session, owner or user, min(ends, default=None)), user)
+
+
+def _last_to_end(candidates: list[_Candidate]) -> _Candidate | None:
+    """The first, unless a later one is known to be good for longer: a fresh sign-in beats a stale setting, and
+    a rotated file beats an old sign-in."""
+    if not candidates:
+        return None
+    best, *others = candidates
+    for found in others:
+        if (new := found.tokens.expires_at) and (old := best.tokens.expires_at) and new > old:
+            best = found
+    return best
+
+
+def _status(tokens: Tokens, now: datetime) -> AuthStatus:
+    expired = tokens.expires_at is not None and tokens.expires_at <= now
+    return AuthStatus(tokens.owner, "expired" if expired else "ok", tokens.expires_at)
+
+
+def _claims(token: Secret) -> dict[str, Any]:
+    """The payload of a JWT, unverified; empty for whatever is not one."""
+    parts = token.reveal().split(".")
+    if len(parts) != 3 or len(parts[1]) > LONGEST_TOKEN:
+        return {}
+    body = parts[1].replace("-", "+").replace("_", "/")
+    try:
+        claims = json.loads(binascii.a2b_base64(body + "=" * (-len(body) % 4)))
+    except (ValueError, RecursionError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _user(token: Secret) -> str | None:
+    user = _claims(token).get("userId")
+    if isinstance(user, bool) or not isinstance(user, int | str):
+        return None
+    return str(user) or None
+
+
+def _expires_at(token: Secret) -> datetime | None:
+    exp = _claims(token).get("exp")
+    if isinstance(exp, bool) or not isinstance(exp, int | float):
+        return None
+    try:
+        return datetime.fromtimestamp(exp, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
