@@ -48,6 +48,7 @@ class Due:
     owner: str | None
     attempts: int
     attempt_n: int
+    first_attempt_at: int | None
     server_id: int | None
     presigned_url: str | None
     url_expires_at: int | None
@@ -130,6 +131,13 @@ DUE_UPLOADS: Final = Prepared(
     .order_by(ENTRY.c.url_expires_at, ENTRY.c.seq)
     .limit(bindparam("most"))
 )
+_ANY_OWED: Final = Prepared(select(ENTRY.c.seq).where(text("state = 'accepted'")).limit(1))
+_FIRST_OWED_URL: Final = Prepared(
+    select(ENTRY.c.presigned_url)
+    .where(text("state = 'accepted'"), ENTRY.c.presigned_url.is_not(None))
+    .order_by(ENTRY.c.url_expires_at, ENTRY.c.seq)
+    .limit(1)
+)
 WAKE_DUE: Final = Prepared(
     update(ENTRY).where(text("due_at > 0"), ENTRY.c.due_at <= bindparam("now")).values(due_at=0)
 )
@@ -189,6 +197,17 @@ def due_sends(transaction: Transaction, wanted: Filter, most: int) -> list[Due]:
 def due_uploads(transaction: Transaction, most: int) -> list[Due]:
     """At most `most` accepted entries whose signature may go now; the URL that spoils first comes first."""
     return [Due(*row) for row in transaction.run(DUE_UPLOADS, most=most).fetchall()]
+
+
+def any_owed(transaction: Transaction) -> bool:
+    """Whether any accepted entry still owes its signature."""
+    return transaction.run(_ANY_OWED).fetchone() is not None
+
+
+def first_owed_url(transaction: Transaction) -> str | None:
+    """The presigned URL that spoils first among those still to be used. A secret."""
+    row = transaction.run(_FIRST_OWED_URL).fetchone()
+    return None if row is None else str(row[0])
 
 
 def mark_sending(

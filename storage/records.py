@@ -184,6 +184,21 @@ def _park_sent(transaction: Transaction, row: Held, now: int) -> None:
         move(transaction, row, Event.PARK, reason="server_id_taken", due_at=0, **freed(row))
 
 
+def park_accepted(transaction: Transaction, seq: int, *, reason: str) -> None:
+    """The server has it, but its signature has nowhere to go: held until a person or a new URL changes that."""
+    row = held(transaction, seq=seq)
+    assert row is not None, "entries are not deleted while they are delivered"
+    if row.state is State.ACCEPTED:
+        move(transaction, row, Event.PARK, reason=reason, due_at=0, **freed(row))
+
+
+def park_unsent(transaction: Transaction, seq: int, *, reason: str) -> None:
+    """Hold an entry that was not even tried: what is stored cannot be sent as it is."""
+    row = held(transaction, seq=seq)
+    assert row is not None, "a due entry was read in this transaction"
+    move(transaction, row, Event.PARK, reason=reason, due_at=0, **freed(row))
+
+
 def record_uploaded(transaction: Transaction, seq: int, lease: Lease, result: Result, *, now: int) -> bool:
     """The signature is in storage, verified: the entry is done, and its URL erased."""
     _finish(transaction, seq, lease.attempt_n, result)

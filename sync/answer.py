@@ -14,6 +14,7 @@ from sync.exchange import Reply
 from sync.secret import redact
 
 EXCERPT_BYTES = 1024
+_REDACTED_BYTES = 64 * 1024
 MAX_RETRY_AFTER_S = 3600.0
 # Source: interventions-api.md section 3, "Int". A larger number is no id that this API gave out.
 MAX_INT = 9_007_199_254_740_991
@@ -137,9 +138,9 @@ def http_date(value: str) -> datetime | None:
 
 def excerpt(text: str | bytes) -> str:
     """At most 1 kB of what was answered, redacted, on one line, safe to print on a terminal."""
-    # Redaction sees more than is kept: a secret that straddles the cut must not lose its recognisable start.
+    # Redacted before it is cut: a secret that straddles the cut would lose what it is recognised by.
     if isinstance(text, bytes):
-        text = text[: 4 * EXCERPT_BYTES].decode(errors="replace")
-    calm = redact(text[: 4 * EXCERPT_BYTES].encode(errors="replace").decode())
+        text = text[:_REDACTED_BYTES].decode(errors="replace")
+    calm = redact(text[:_REDACTED_BYTES].encode(errors="replace").decode())
     printable = "".join(letter if letter.isprintable() else " " for letter in calm)
     return " ".join(printable.split()).encode()[:EXCERPT_BYTES].decode(errors="ignore")

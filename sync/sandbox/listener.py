@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 
 from uvicorn.config import Config
@@ -12,6 +13,7 @@ from sync.sandbox.front import App
 from sync.sandbox.wire import WireProtocol
 
 KEEP_ALIVE_S = 75
+BACKLOG = 256
 
 
 class Listener:
@@ -32,41 +34,48 @@ class Listener:
         )
         self._config.load()
         self._server_state = ServerState()
-        self._server: asyncio.Server | None = None
         self._socket = _bound(host, port)
         self.host, self.port = host, int(self._socket.getsockname()[1])
+        self.online = False
+        self._arriving: set[asyncio.Task[object]] = set()
 
-    @property
-    def online(self) -> bool:
-        return self._server is not None
-
-    async def open(self) -> None:
-        if self._server is None:
-            loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(self._protocol, sock=self._socket, backlog=256)
+    def open(self) -> None:
+        """Raises OSError when somebody else has the port after all."""
+        if not self.online:
+            self._socket.listen(BACKLOG)
+            asyncio.get_running_loop().add_reader(self._socket, self._accept)
+            self.online = True
 
     async def close(self) -> None:
         """Stop listening and cut every connection, in the middle of whatever it is doing."""
-        if self._server is None:
+        if not self.online:
             return
-        server, self._server = self._server, None
-        server.close()
-        # Twice: what was accepted in the same turn of the loop has no connection to cut yet.
-        for _ in range(2):
-            for connection in list(self._server_state.connections):
-                assert isinstance(connection, WireProtocol)
-                await connection.wire.end("reset")
-            await asyncio.sleep(0)
+        self.online = False
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+        await asyncio.gather(*self._arriving, return_exceptions=True)
+        for connection in list(self._server_state.connections):
+            assert isinstance(connection, WireProtocol)
+            await connection.wire.end("reset")
         # A bound socket that does not listen refuses connections and keeps the port from everybody else.
         self._socket = _bound(self.host, self.port)
 
     async def shut(self) -> None:
         await self.close()
         self._socket.close()
-        tasks = list(self._server_state.tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _accept(self) -> None:
+        # By hand, because asyncio's own server leaks what it has accepted but not yet set up when it is closed.
+        with contextlib.suppress(OSError):
+            while True:
+                accepted, _ = self._socket.accept()
+                accepted.setblocking(False)
+                loop = asyncio.get_running_loop()
+                task: asyncio.Task[object] = loop.create_task(
+                    loop.connect_accepted_socket(self._protocol, accepted)
+                )
+                self._arriving.add(task)
+                task.add_done_callback(self._arriving.discard)
 
     def _protocol(self) -> asyncio.Protocol:
         return WireProtocol(self._config, self._server_state, {})

@@ -87,7 +87,8 @@ class Sandbox:
     def start(self) -> Sandbox:
         """Returns when all ports answer. Raises OSError when a port is taken."""
         assert self._thread is None, "it runs already"
-        self._loop = asyncio.new_event_loop()
+        # Not Windows' default loop, which cannot watch a socket for us.
+        self._loop = asyncio.SelectorEventLoop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="sandbox", daemon=True)
         self._thread.start()
         try:
@@ -121,7 +122,7 @@ class Sandbox:
     def online(self, which: str = "both") -> None:
         """Back under the same address."""
         for name in _chosen(which):
-            self._call(self._listeners[name].open())
+            self._call(self._reopen(name))
 
     def is_online(self, which: str) -> bool:
         return self._listeners[which].online
@@ -134,10 +135,13 @@ class Sandbox:
 
     async def _switch(self, listener: Listener, online: bool, for_s: float | None) -> None:
         await asyncio.sleep(0.05)
-        await (listener.open() if online else listener.close())
+        if online:
+            listener.open()
+        else:
+            await listener.close()
         if for_s is not None:
             await asyncio.sleep(for_s)
-            await listener.open()
+            listener.open()
 
     def reset(self) -> None:
         """As after the start: nothing recorded, no faults, both servers online; addresses and ids go on."""
@@ -156,15 +160,21 @@ class Sandbox:
         for name, app in apps.items():
             self._listeners[name] = Listener(app, self._host, self._ports[name])
         for listener in self._listeners.values():
-            await listener.open()
+            listener.open()
+
+    async def _reopen(self, which: str) -> None:
+        self._listeners[which].open()
 
     async def _shut(self) -> None:
-        for task in self._switching:
-            task.cancel()
         for listener in self._listeners.values():
             await listener.shut()
-        # One round of the loop, so that transports are closed before the loop is.
-        await asyncio.sleep(0)
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        # A few rounds of the loop: transports tell their end in the next one, and must have by the time it closes.
+        for _ in range(5):
+            await asyncio.sleep(0)
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         if self._loop is None or not self._loop.is_running():

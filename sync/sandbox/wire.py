@@ -33,6 +33,8 @@ class Wire:
 
     async def end(self, how: str) -> None:
         """Returns when the connection is gone: with RST for "reset", with FIN after the last byte for "close"."""
+        if self.closed.is_set():
+            return
         if how == "reset":
             found = self._transport.get_extra_info("socket")
             # A linger time of zero makes close() send RST instead of FIN.

@@ -1,0 +1,204 @@
+"""What the drain takes in hand next: uploads, then sends in capture order, as gates, pauses and budget let it.
+
+A presigned URL is the only thing here that spoils. So an upload comes before any send, and while the upload host is
+closed or unproven, kinds with a signature are not sent: one canary tries, the others wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from storage import claims, control
+from storage.claims import Due, Filter
+from storage.database import Transaction
+from storage.guarded import from_ms, to_ms
+from storage.records import park_unsent
+from sync.clock import Clock
+from sync.credentials import Tokens
+from sync.delivery import Job, RequestDamaged, build_request
+from sync.gate import Host, Mode
+from sync.hosts import Hosts
+from sync.ledger import Ledger, clock_offset, fingerprint, hold_owner
+from sync.operations import UnknownKind, by_kind
+from sync.policy import Step
+
+# Tokens this close to their end would be refused before the request arrives.
+_TOKEN_MARGIN: Final = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The rules of one pass. `paths` replaces an operation's path where the settings say so."""
+
+    owner: str
+    lease_s: float
+    tokens_for: Callable[[str | None], Tokens | None]
+    paths: Mapping[str, str] = field(default_factory=dict)
+
+    def claim(
+        self, transaction: Transaction, ledger: Ledger, in_flight: Iterable[Job], idle: int, clock: Clock
+    ) -> list[Job]:
+        """At most `idle` jobs, each leased and, if it is a send, marked as `sending` in this transaction."""
+        now = clock.now()
+        if control.get(transaction, control.PAUSE) is not None:
+            ledger.tally.stopped_by = ledger.tally.stopped_by or "paused"
+            return []
+        claims.wake_due(transaction, now=to_ms(now))
+        active = list(in_flight)
+        jobs = self._uploads(transaction, ledger, active, idle, now)
+        jobs += self._sends(transaction, ledger, [*active, *jobs], idle - len(jobs), now)
+        for job in jobs:
+            if job.attempt_n > 1:
+                ledger.budget.retried()
+        return jobs
+
+    def _uploads(
+        self, transaction: Transaction, ledger: Ledger, active: list[Job], idle: int, now: datetime
+    ) -> list[Job]:
+        uploads = sum(job.step is Step.UPLOAD for job in active)
+        most = _width(ledger.hosts, Host.UPLOAD, now, uploads, idle)
+        if ledger.budget.spent:
+            most = min(most, 0 if uploads else 1)
+        offset_s = clock_offset(transaction) if most else None
+        jobs = []
+        for due in claims.due_uploads(transaction, most) if most > 0 else []:
+            if due.presigned_url is None:
+                park_unsent(transaction, due.seq, reason="signature_url_lost")
+                continue
+            lease = claims.lease_upload(
+                transaction, due.seq, owner=self.owner, now=to_ms(now), lease_until=self._lease_until(now)
+            )
+            jobs.append(
+                Job(
+                    Step.UPLOAD,
+                    due.seq,
+                    due.id,
+                    due.kind,
+                    due.attempts,
+                    lease.attempt_n,
+                    None if due.first_attempt_at is None else from_ms(due.first_attempt_at),
+                    due.owner,
+                    has_signature=True,
+                    lease=lease,
+                    digest=due.request_digest or "",
+                    url=due.presigned_url,
+                    url_expires_at=None if due.url_expires_at is None else from_ms(due.url_expires_at),
+                    clock_offset_s=offset_s,
+                )
+            )
+        return jobs
+
+    def _sends(
+        self, transaction: Transaction, ledger: Ledger, active: list[Job], idle: int, now: datetime
+    ) -> list[Job]:
+        sends = sum(job.step is Step.SEND for job in active)
+        width = _width(ledger.hosts, Host.API, now, sends, idle)
+        signed = _signed_width(transaction, ledger.hosts, now, active, width)
+        jobs: list[Job] = []
+        held_now: set[str | None] = set()
+        first_tries_only = ledger.budget.spent and any(job.attempt_n > 1 for job in active)
+        # Signed kinds may be narrower than the rest: ask for them and for the others, then keep capture order.
+        dues = claims.due_sends(
+            transaction, Filter(signed=True, unsigned=False, retries=not first_tries_only), signed
+        )
+        if signed < width:
+            dues += claims.due_sends(
+                transaction, Filter(signed=False, unsigned=True, retries=not first_tries_only), width
+            )
+        else:
+            dues = claims.due_sends(transaction, Filter(retries=not first_tries_only), width)
+        for due in sorted(dues, key=lambda each: each.seq)[:width]:
+            if due.owner in held_now:
+                continue
+            tokens = self.tokens_for(due.owner)
+            if trouble := _token_trouble(tokens, now, clock_offset(transaction)):
+                hold_owner(transaction, due.owner, tokens, trouble, now)
+                ledger.tally.stopped_by = "auth_required"
+                held_now.add(due.owner)
+                continue
+            assert tokens is not None, "tokens without trouble are there"
+            job = self._send(transaction, ledger, due, tokens, now)
+            if job is not None:
+                jobs.append(job)
+                if ledger.budget.spent and due.attempt_n > 0:
+                    break
+        return jobs
+
+    def _send(
+        self, transaction: Transaction, ledger: Ledger, due: Due, tokens: Tokens, now: datetime
+    ) -> Job | None:
+        try:
+            operation = by_kind(due.kind)
+            request, digest = build_request(due, operation, self.paths.get(due.kind, operation.path))
+        except UnknownKind:
+            park_unsent(transaction, due.seq, reason="kind_unknown")
+            return None
+        except RequestDamaged:
+            park_unsent(transaction, due.seq, reason="payload_damaged")
+            return None
+        lease = claims.mark_sending(
+            transaction,
+            due,
+            owner=self.owner,
+            path=request.path,
+            body=request.body.decode(),
+            digest=digest,
+            now=to_ms(now),
+            lease_until=self._lease_until(now),
+        )
+        return Job(
+            Step.SEND,
+            due.seq,
+            due.id,
+            due.kind,
+            due.attempts,
+            lease.attempt_n,
+            None if due.first_attempt_at is None else from_ms(due.first_attempt_at),
+            due.owner,
+            has_signature=operation.has_signature,
+            lease=lease,
+            digest=digest,
+            request=request,
+            operation=operation,
+            tokens=tokens,
+            tokens_proven=fingerprint(tokens) in ledger.tally.proven_tokens,
+        )
+
+    def _lease_until(self, now: datetime) -> int:
+        return to_ms(now + timedelta(seconds=self.lease_s))
+
+
+def _width(hosts: Hosts, host: Host, now: datetime, active: int, idle: int) -> int:
+    """How many more jobs may go to this host now."""
+    if hosts.waits_until(host, now) is not None:
+        return 0
+    if hosts[host].mode is Mode.OPEN:
+        return idle
+    return min(
+        idle, max(0, 1 - active)
+    )  # a closed gate whose time has come gets a canary like an unproven one
+
+
+def _signed_width(
+    transaction: Transaction, hosts: Hosts, now: datetime, active: list[Job], width: int
+) -> int:
+    """How many kinds with a signature may be sent: each POST mints a URL that has to be used."""
+    if hosts[Host.UPLOAD].mode is Mode.OPEN and hosts.waits_until(Host.UPLOAD, now) is None:
+        return width
+    if hosts.waits_until(Host.UPLOAD, now) is not None:
+        return 0
+    owed = any(job.has_signature for job in active) or claims.any_owed(transaction)
+    return 0 if owed else min(width, 1)
+
+
+def _token_trouble(tokens: Tokens | None, now: datetime, offset_s: float | None) -> str | None:
+    """Why nothing can be sent with these tokens, in a sentence; None when they can be tried."""
+    if tokens is None:
+        return "There are no sign-in tokens on this device for these entries."
+    server_now = now + timedelta(seconds=offset_s or 0.0)
+    if tokens.expires_at is not None and tokens.expires_at <= server_now + _TOKEN_MARGIN:
+        return "The sign-in has expired."
+    return None

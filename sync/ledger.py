@@ -1,0 +1,276 @@
+"""Writes down how a job ended: attempt, receipt, new state, and what it says about hosts, owners and the queue.
+
+Each call runs inside the drain's transaction; what it answers may only be acted on after that has been committed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from random import Random
+from statistics import median
+from typing import Any, Final
+
+from storage import control, records
+from storage.claims import doubt_clock
+from storage.database import Transaction
+from storage.guarded import to_ms
+from storage.lifecycle import Event
+from storage.records import Answer, Kept, Result
+from sync import outcome as o
+from sync import policy
+from sync.clock import Clock
+from sync.credentials import Tokens
+from sync.delivery import Finished, Job
+from sync.gate import Host
+from sync.hosts import Hosts
+from sync.policy import HostNews, Limits, Pause, RetryBudget, Step, Tried, Verdict
+from sync.presigned_url import UploadImpossible, UrlRules, read_url
+from sync.secret import redact
+
+# So many different entries refused in a row, with no success between: something else is wrong, stop emptying the queue.
+SUSPICIOUS_REJECTIONS: Final = 5
+_AUTH_PROBE_AFTER_S: Final = (300.0, 900.0, 3600.0)
+_OFFSET_SAMPLES: Final = 5
+_HOST_OF: Final = {Step.SEND: Host.API, Step.UPLOAD: Host.UPLOAD}
+
+
+@dataclass(slots=True)
+class Tally:
+    """What this pass has done so far."""
+
+    sent: int = 0
+    uploaded: int = 0
+    delivered: int = 0
+    stopped_by: str | None = None
+    proven_tokens: set[str] = field(default_factory=set)
+
+
+def fingerprint(tokens: Tokens) -> str:
+    """Tells one pair of tokens from another without holding either."""
+    import hashlib
+
+    both = f"{tokens.bearer.reveal()}\n{tokens.session.reveal()}"
+    return hashlib.sha256(both.encode()).hexdigest()[:12]
+
+
+class Ledger:
+    """The book of one pass."""
+
+    def __init__(
+        self,
+        *,
+        hosts: Hosts,
+        budget: RetryBudget,
+        limits: Limits,
+        url_rules: UrlRules,
+        clock: Clock,
+        rng: Random,
+    ) -> None:
+        self.hosts = hosts
+        self.budget = budget
+        self.tally = Tally()
+        self._limits = limits
+        self._url_rules = url_rules
+        self._clock = clock
+        self._rng = rng
+
+    def record(self, transaction: Transaction, finished: Finished, *, upload_next: bool) -> Job | None:
+        """Write down one finished job. Answers the upload that its worker goes on with, if there is one."""
+        now = self._clock.now()
+        job, outcome = finished.job, finished.outcome
+        if finished.clock_offset_s is not None:
+            _note_offset(transaction, finished.clock_offset_s, to_ms(now))
+        if outcome is None:
+            records.hand_back(transaction, job.seq, job.lease)
+            return None
+        if isinstance(outcome, o.Accepted):
+            return self._accepted(transaction, finished, outcome, now, upload_next=upload_next)
+        if isinstance(outcome, o.Uploaded):
+            self._uploaded(transaction, finished, outcome, now)
+            return None
+        tried = Tried(job.step, job.attempts, job.first_attempt_at)
+        verdict = policy.decide(outcome, tried, now=now, limits=self._limits, rng=self._rng)
+        self._set_back(transaction, finished, outcome, verdict, now)
+        return None
+
+    def _accepted(
+        self,
+        transaction: Transaction,
+        finished: Finished,
+        outcome: o.Accepted,
+        now: datetime,
+        *,
+        upload_next: bool,
+    ) -> Job | None:
+        job = finished.job
+        trouble, expires_at = self._url_trouble(job, outcome)
+        answer = Answer(
+            outcome.status or 0,
+            outcome.server_id,
+            json.dumps(outcome.answer, ensure_ascii=False, separators=(",", ":")),
+            outcome.presigned_url,
+            None if expires_at is None else to_ms(expires_at),
+        )
+        kept, lease = records.record_accepted(
+            transaction,
+            job.seq,
+            job.lease,
+            answer,
+            _result(finished, outcome),
+            digest=job.digest,
+            now=to_ms(now),
+            upload_next=upload_next and trouble is None,
+        )
+        self._sent_well(transaction, job, now)
+        if kept in (Kept.STORED, Kept.ADOPTED):
+            self.tally.sent += 1
+            if not job.has_signature:
+                self.tally.delivered += 1
+            if trouble is not None:
+                records.park_accepted(transaction, job.seq, reason=trouble)
+        if lease is None:
+            return None
+        return replace(
+            job,
+            step=Step.UPLOAD,
+            attempts=0,
+            first_attempt_at=None,
+            attempt_n=lease.attempt_n,
+            lease=lease,
+            request=None,
+            tokens=None,
+            url=outcome.presigned_url,
+            url_expires_at=expires_at,
+            clock_offset_s=clock_offset(transaction),
+        )
+
+    def _url_trouble(self, job: Job, outcome: o.Accepted) -> tuple[str | None, datetime | None]:
+        """Why the answer's URL cannot be used, and when it says that it ends."""
+        if not job.has_signature:
+            return None, None
+        if outcome.presigned_url is None:
+            return "signature_url_lost", None
+        try:
+            url = read_url(outcome.presigned_url, self._url_rules)
+        except UploadImpossible as problem:
+            return problem.code, None
+        return None, url.expires_at
+
+    def _sent_well(self, transaction: Transaction, job: Job, now: datetime) -> None:
+        self.hosts.tell(Host.API, HostNews.ANSWERED, "", now)
+        self.budget.succeeded()
+        control.clear(transaction, "rejections")
+        _note_success(transaction, now)
+        if job.tokens is not None:
+            self.tally.proven_tokens.add(fingerprint(job.tokens))
+
+    def _uploaded(
+        self, transaction: Transaction, finished: Finished, outcome: o.Uploaded, now: datetime
+    ) -> None:
+        self.hosts.tell(Host.UPLOAD, HostNews.ANSWERED, "", now)
+        self.budget.succeeded()
+        _note_success(transaction, now)
+        job = finished.job
+        if records.record_uploaded(
+            transaction, job.seq, job.lease, _result(finished, outcome), now=to_ms(now)
+        ):
+            self.tally.uploaded += 1
+            self.tally.delivered += 1
+
+    def _set_back(
+        self,
+        transaction: Transaction,
+        finished: Finished,
+        outcome: policy.Setback,
+        verdict: Verdict,
+        now: datetime,
+    ) -> None:
+        job, now_ms = finished.job, to_ms(now)
+        setback = records.Setback(
+            event=verdict.event,
+            reason=verdict.reason,
+            due_at=0 if verdict.due_at is None else to_ms(verdict.due_at),
+            counted=verdict.counted,
+            link_failure=verdict.link_failure,
+            certainly_created=verdict.certainly_created,
+            doubt=doubt_clock(now_ms, self._clock.monotonic_ms(), self._clock.boot())
+            if verdict.event is Event.DOUBT
+            else None,
+        )
+        records.record_setback(
+            transaction, job.seq, job.lease, setback, _result(finished, outcome), now=now_ms
+        )
+        self.hosts.tell(_HOST_OF[job.step], verdict.host, verdict.reason, now, verdict.hold_s)
+        if verdict.pause is Pause.OWNER:
+            hold_owner(transaction, job.owner, job.tokens, outcome.sentence, now)
+            self.tally.stopped_by = verdict.reason
+        elif verdict.pause is Pause.QUEUE:
+            self._pause(transaction, verdict.reason, outcome.sentence, now)
+        if isinstance(outcome, o.Rejected):
+            self._count_rejection(transaction, job.id, now)
+
+    def _count_rejection(self, transaction: Transaction, id: str, now: datetime) -> None:
+        ids = [*(control.get(transaction, "rejections") or []), id]
+        control.put(transaction, "rejections", ids[-SUSPICIOUS_REJECTIONS:], now=to_ms(now))
+        if len(set(ids)) >= SUSPICIOUS_REJECTIONS:
+            sentence = f"{SUSPICIOUS_REJECTIONS} entries in a row were refused for good."
+            self._pause(transaction, "rejections_suspicious", sentence, now)
+
+    def _pause(self, transaction: Transaction, reason: str, detail: str, now: datetime) -> None:
+        pause_queue(transaction, reason, detail, now)
+        self.tally.stopped_by = reason
+
+
+def pause_queue(transaction: Transaction, reason: str, detail: str | None, now: datetime) -> None:
+    """Hold the whole queue; no entry changes state."""
+    value = {"reason": reason, "since": now.isoformat(), "detail": detail}
+    control.put(transaction, control.PAUSE, value, now=to_ms(now))
+
+
+def hold_owner(
+    transaction: Transaction, owner: str | None, tokens: Tokens | None, detail: str, now: datetime
+) -> None:
+    """Hold the sends of one owner until other tokens come, or until the next probe with these."""
+    before = control.paused_owners(transaction).get(owner or "") or {}
+    failures = int(before.get("failures", 0)) + 1
+    wait_s = _AUTH_PROBE_AFTER_S[min(failures, len(_AUTH_PROBE_AFTER_S)) - 1]
+    value: dict[str, Any] = {
+        "reason": "auth_required",
+        "since": before.get("since") or now.isoformat(),
+        "detail": detail,
+        "failures": failures,
+        "probe_at": to_ms(now) + int(wait_s * 1000),
+        "tokens": None if tokens is None else fingerprint(tokens),
+    }
+    control.pause_owner(transaction, owner, value, now=to_ms(now))
+
+
+def _result(finished: Finished, outcome: o.Outcome) -> Result:
+    return Result(
+        outcome=type(outcome).__name__,
+        reason=outcome.reason,
+        duration_ms=finished.duration_ms,
+        status=outcome.status,
+        detail=redact(outcome.detail),
+        request_id=finished.request_id,
+    )
+
+
+def _note_success(transaction: Transaction, now: datetime) -> None:
+    control.put(transaction, control.LAST_SUCCESS, to_ms(now), now=to_ms(now))
+
+
+def _note_offset(transaction: Transaction, offset_s: float, now_ms: int) -> None:
+    """Keep the median of the last few: one slow answer must not move the clock."""
+    known = control.get(transaction, control.CLOCK) or {}
+    samples = [*known.get("samples", []), round(offset_s, 3)][-_OFFSET_SAMPLES:]
+    value = {"offset_s": median(samples), "samples": samples}
+    control.put(transaction, control.CLOCK, value, now=now_ms)
+
+
+def clock_offset(transaction: Transaction) -> float | None:
+    """Server time minus device time in seconds, as last measured."""
+    known = control.get(transaction, control.CLOCK)
+    return None if known is None else float(known["offset_s"])

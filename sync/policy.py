@@ -1,0 +1,191 @@
+"""What an outcome means for the entry and for the pass: which event, when again, does it count, does the drain go on.
+
+Pure: outcome, facts and the present moment go in, one verdict comes out. Which answer is which outcome was decided in
+`outcome.py`; what is written is decided in `ledger.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from random import Random
+from typing import Final, assert_never
+
+from storage.lifecycle import Event
+from sync import outcome as o
+
+RETRY_AFTER_CAP_S: Final = 3600.0
+_BUDGET_TOKENS: Final = 10.0
+_BUDGET_RETURN: Final = 0.5
+_SICK: Final = frozenset({500, 502, 503})
+
+
+class Step(StrEnum):
+    """The two things a delivery does. Each has a budget of attempts of its own."""
+
+    SEND = "send"
+    UPLOAD = "upload"
+
+
+class HostNews(StrEnum):
+    """What a try says about the host it went to."""
+
+    ANSWERED = "answered"  # it did its part, whatever that meant for the entry
+    TROUBLED = "troubled"  # it cannot or will not
+    HELD = "held"  # it asks for a wait
+    UNREACHABLE = "unreachable"
+    NONE = "none"
+
+
+class Pause(StrEnum):
+    """Who is held back by it."""
+
+    QUEUE = "queue"
+    OWNER = "owner"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When patience ends. An entry is parked at whichever comes first."""
+
+    backoff_base_s: float = 2.0
+    backoff_cap_s: float = 900.0
+    max_attempts: int = 12
+    max_age_s: float = 7 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What is known of the entry before this try is counted."""
+
+    step: Step
+    attempts: int
+    first_attempt_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What follows from one try that did not succeed. `due_at` None: as soon as gates and pauses allow."""
+
+    event: Event
+    reason: str
+    host: HostNews
+    due_at: datetime | None = None
+    counted: bool = False
+    link_failure: bool = False
+    certainly_created: bool = False
+    hold_s: float | None = None
+    pause: Pause | None = None
+
+
+Setback = (
+    o.Retryable
+    | o.Unreachable
+    | o.NotOurs
+    | o.InDoubt
+    | o.AuthRequired
+    | o.Rejected
+    | o.EndpointMissing
+    | o.TargetMissing
+    | o.UrlSpent
+    | o.UploadRefused
+    | o.LocalFault
+)
+
+
+def backoff_s(attempt: int, limits: Limits, rng: Random) -> float:
+    """Full jitter: from nothing up to a wait that doubles with each counted attempt (1 or more), capped."""
+    return rng.uniform(0, min(limits.backoff_cap_s, limits.backoff_base_s * 2.0 ** min(attempt - 1, 60)))
+
+
+def next_attempt_at(
+    attempt: int, *, now: datetime, hint_s: float | None, limits: Limits, rng: Random
+) -> datetime:
+    """When to try again after `attempt` recorded failures (1 or more). Aware UTC.
+
+    A server's wait is a floor, capped at an hour.
+
+    Assumed: the API may answer 429 with Retry-After; its pages list no error status.
+    """
+    wait_s = backoff_s(attempt, limits, rng)
+    if hint_s is not None:
+        wait_s = max(wait_s, min(hint_s, RETRY_AFTER_CAP_S))
+    return now + timedelta(seconds=wait_s)
+
+
+def exhausted(tried: Tried, now: datetime, limits: Limits) -> bool:
+    """Whether this further counted try uses up the budget of its step."""
+    if tried.attempts + 1 >= limits.max_attempts:
+        return True
+    return tried.first_attempt_at is not None and now - tried.first_attempt_at >= timedelta(
+        seconds=limits.max_age_s
+    )
+
+
+def decide(outcome: Setback, tried: Tried, *, now: datetime, limits: Limits, rng: Random) -> Verdict:
+    """The consequence of a try that did not succeed."""
+    reason = outcome.reason
+    match outcome:
+        case o.Retryable():
+            verdict = _retry(outcome, tried, now, limits, rng)
+        case o.Unreachable() | o.NotOurs():
+            # The gate does the waiting for all entries of this host: one wait, not one for each.
+            verdict = Verdict(Event.RETRY, reason, HostNews.UNREACHABLE, link_failure=True)
+        case o.InDoubt():
+            # A lost answer says nothing about the server; one that calls itself broken must not be fed the whole queue.
+            news = HostNews.TROUBLED if outcome.status in _SICK else HostNews.NONE
+            verdict = Verdict(
+                Event.DOUBT, reason, news, counted=True, certainly_created=outcome.certainly_created
+            )
+        case o.AuthRequired():
+            verdict = Verdict(Event.RETRY, reason, HostNews.ANSWERED, pause=Pause.OWNER)
+        case o.EndpointMissing():
+            verdict = Verdict(Event.RETRY, reason, HostNews.ANSWERED, pause=Pause.QUEUE)
+        case o.Rejected():
+            verdict = Verdict(Event.REJECT, reason, HostNews.ANSWERED)
+        case o.TargetMissing():
+            verdict = Verdict(Event.PARK, reason, HostNews.ANSWERED)
+        case o.UrlSpent() | o.UploadRefused():
+            # One bad URL says little about the host; a signer whose every URL is bad closes the gate in the end.
+            verdict = Verdict(Event.PARK, reason, HostNews.TROUBLED)
+        case o.LocalFault():
+            verdict = Verdict(Event.PARK, reason, HostNews.NONE)
+        case _:
+            assert_never(outcome)
+    return verdict
+
+
+def _retry(outcome: o.Retryable, tried: Tried, now: datetime, limits: Limits, rng: Random) -> Verdict:
+    if not outcome.counts:
+        wait_s = min(outcome.retry_after_s or backoff_s(4, limits, rng), RETRY_AFTER_CAP_S)
+        return Verdict(Event.RETRY, outcome.reason, HostNews.HELD, hold_s=wait_s)
+    if exhausted(tried, now, limits):
+        return Verdict(Event.PARK, "attempts_exhausted", HostNews.TROUBLED, counted=True)
+    due_at = next_attempt_at(
+        tried.attempts + 1, now=now, hint_s=outcome.retry_after_s, limits=limits, rng=rng
+    )
+    if outcome.retry_after_s is not None:
+        hold_s = min(outcome.retry_after_s, RETRY_AFTER_CAP_S)
+        return Verdict(Event.RETRY, outcome.reason, HostNews.HELD, due_at, counted=True, hold_s=hold_s)
+    return Verdict(Event.RETRY, outcome.reason, HostNews.TROUBLED, due_at, counted=True)
+
+
+class RetryBudget:
+    """How many repeats one process may make on top of first tries: a recovering server is not met by a wall of them.
+
+    When it is spent, repeats go on one at a time, so that no queue is ever stuck on it.
+    """
+
+    def __init__(self) -> None:
+        self._tokens = _BUDGET_TOKENS
+
+    @property
+    def spent(self) -> bool:
+        return self._tokens < 1
+
+    def retried(self) -> None:
+        self._tokens = max(0.0, self._tokens - 1)
+
+    def succeeded(self) -> None:
+        self._tokens = min(_BUDGET_TOKENS, self._tokens + _BUDGET_RETURN)
