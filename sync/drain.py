@@ -13,13 +13,20 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from storage import claims, control
 from storage.database import Database, Transaction
 from storage.errors import StorageBusy, StorageFull
 from storage.locks import FileLock, Holder
 from storage.queries import Reader
+from storage.reserve import release_reserve
 from sync import reconcile
 from sync.clock import Clock
 from sync.connectivity import look
@@ -126,28 +133,35 @@ class Drain:
         try:
             return self._pass(ask, progress)
         finally:
-            if (
-                not self.abandoned
-            ):  # a thread that still sends keeps the lock, through the process it lives in
+            self._end_exchanges()
+            if not self.abandoned:
                 self._lock.give()
+
+    def _end_exchanges(self) -> None:
+        """After an error nothing may go on sending behind a lock that was given back."""
+        deadline_s = self._clock.monotonic_s() + ABANDON_AFTER_S
+        while self._pool.in_flight and not self.abandoned:
+            for number in self._pool.in_flight:
+                self._pool.abort(number)
+            self._pool.collect(timeout_s=0.5)
+            # A thread that cannot be ended keeps the lock, through the process that it lives in.
+            self.abandoned = self._clock.monotonic_s() > deadline_s
 
     def _pass(self, ask: Ask, progress: Callable[[DrainReport], None]) -> DrainReport:
         started_s = self._clock.monotonic_s()
         ledger = self._open_ledger(ask)
         self._look_around(ledger, ask)
         finished: list[tuple[int, Finished]] = []
-        drained = False
         while True:
-            starts = [] if drained and not finished else self._commit(lambda: self._turn(ledger, finished))
+            starts = self._commit(ledger, finished)
             for number, job in starts:
                 self._pool.start(job, on=number)
             if finished or starts:
                 progress(self._report(ledger, started_s))
-            # Nothing could be claimed: only a result can change that, so ask again when one has come.
-            drained = True
             if not self._pool.in_flight:
                 break
-            finished = self._pool.collect(timeout_s=0.5)
+            # With nothing back after a second, ask again all the same: a capture may have come in for a free worker.
+            finished = self._pool.collect(timeout_s=1.0)
             self._watch(ledger)
             if self.abandoned:
                 break
@@ -165,7 +179,7 @@ class Drain:
             rng=self._rng,
         )
 
-        def open_in(transaction: Transaction) -> None:
+        with self._database.write() as transaction:
             now, now_ms = self._clock.now(), self._clock.now_ms()
             claims.rescue(
                 transaction,
@@ -181,9 +195,6 @@ class Drain:
             if ask.forced:
                 hosts.forget_waits()
             self._lift_holds(transaction, now_ms, forced=ask.forced)
-
-        with self._database.write() as transaction:
-            open_in(transaction)
         return ledger
 
     def _settle(self, transaction: Transaction) -> None:
@@ -223,8 +234,7 @@ class Drain:
     def _upload_url(self) -> str | None:
         """Where the oldest owed signature has to go, which is the upload host as far as it is known."""
         with self._database.read() as transaction:
-            owed = claims.first_owed_url(transaction)
-        return owed
+            return claims.first_owed_url(transaction)
 
     def _turn(self, ledger: Ledger, finished: list[tuple[int, Finished]]) -> list[tuple[int | None, Job]]:
         """One transaction: write down what came back, and claim for whoever is free."""
@@ -246,18 +256,24 @@ class Drain:
             ledger.hosts.store(transaction, self._clock.now_ms())
         return starts
 
-    def _commit(self, turn: Callable[[], list[tuple[int | None, Job]]]) -> list[tuple[int | None, Job]]:
-        """Try until it is written: results stay in memory, nothing more is claimed, and the disk may come back."""
-        tally = None
+    def _commit(self, ledger: Ledger, finished: list[tuple[int, Finished]]) -> list[tuple[int | None, Job]]:
+        """One turn, tried until it is written: results stay in memory meanwhile, and nothing more is claimed."""
+        starts: list[tuple[int | None, Job]] = []
         for attempt in Retrying(
             retry=retry_if_exception_type((StorageBusy, StorageFull)),
             wait=wait_random_exponential(multiplier=0.1, max=2),
             stop=stop_after_delay(self._rules.exchange_limit_s),
+            before_sleep=self._make_room,
             reraise=True,
         ):
-            with attempt:
-                return turn()
-        raise AssertionError(tally)  # Retrying either returns or raises
+            with attempt, ledger.undone_on_error():
+                starts = self._turn(ledger, finished)
+        return starts
+
+    def _make_room(self, state: RetryCallState) -> None:
+        """On a full disk, give the drain the space that captures had to leave: it is what empties the queue."""
+        if state.outcome is not None and isinstance(state.outcome.exception(), StorageFull):
+            release_reserve(self._database.folder)
 
     def _watch(self, ledger: Ledger) -> None:
         """Keep leases alive, end exchanges that take too long, and leave in time when asked to stop."""

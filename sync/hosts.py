@@ -87,6 +87,12 @@ class Hosts:
     def look_succeeded(self, host: Host, now: datetime, *, spread_s: float) -> None:
         self._gates[host] = g.link_is_back(self._gates[host], now, spread_s=spread_s, rng=self._rng)
 
+    def snapshot(self) -> tuple[dict[Host, Gate], dict[Host, Gate]]:
+        return dict(self._gates), dict(self._stored)
+
+    def restore(self, before: tuple[dict[Host, Gate], dict[Host, Gate]]) -> None:
+        self._gates, self._stored = dict(before[0]), dict(before[1])
+
     def forget_waits(self) -> None:
         """A person orders: closed and held gates let one canary through now."""
         for host, gate in self._gates.items():

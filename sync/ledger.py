@@ -6,6 +6,8 @@ Each call runs inside the drain's transaction; what it answers may only be acted
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
@@ -75,6 +77,17 @@ class Ledger:
         self._url_rules = url_rules
         self._clock = clock
         self._rng = rng
+
+    @contextmanager
+    def undone_on_error(self) -> Iterator[None]:
+        """What a transaction that was not committed would have counted is not counted."""
+        tally, gates, tokens = replace(self.tally), self.hosts.snapshot(), self.budget.tokens
+        try:
+            yield
+        except BaseException:
+            self.tally, self.budget.tokens = tally, tokens
+            self.hosts.restore(gates)
+            raise
 
     def record(self, transaction: Transaction, finished: Finished, *, upload_next: bool) -> Job | None:
         """Write down one finished job. Answers the upload that its worker goes on with, if there is one."""

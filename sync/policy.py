@@ -178,14 +178,14 @@ class RetryBudget:
     """
 
     def __init__(self) -> None:
-        self._tokens = _BUDGET_TOKENS
+        self.tokens = _BUDGET_TOKENS
 
     @property
     def spent(self) -> bool:
-        return self._tokens < 1
+        return self.tokens < 1
 
     def retried(self) -> None:
-        self._tokens = max(0.0, self._tokens - 1)
+        self.tokens = max(0.0, self.tokens - 1)
 
     def succeeded(self) -> None:
-        self._tokens = min(_BUDGET_TOKENS, self._tokens + _BUDGET_RETURN)
+        self.tokens = min(_BUDGET_TOKENS, self.tokens + _BUDGET_RETURN)

@@ -1,0 +1,216 @@
+"""The front door: a checked payload and its signature image become one entry, or are refused with all their problems.
+
+Nothing here needs a network, tokens or a worker. When `capture` returns, the entry survives a power cut.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from storage.database import Database
+from storage.guarded import to_ms
+from storage.outbox import NewEntry, NewSignature, Put, put
+from storage.reserve import keep_reserve
+from sync.clock import Clock
+from sync.errors import InputRefused, Problem
+from sync.image import SignatureImage, read_image
+from sync.instants import to_millisecond
+from sync.operations import Operation, by_kind
+from sync.payload import check, complete, read_json, to_body
+
+# Beyond this the device's clock was far enough off for a look-up by time to need a second look.
+_SUSPECT_OFFSET_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What a person or program hands in. `image` is a path or the bytes; `id` makes a repeat harmless."""
+
+    kind: str
+    data: bytes
+    image: Path | bytes | None = None
+    id: str | None = None
+    after: str | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    max_bytes: int
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """The answer to a capture, in the shape of `capture --json`."""
+
+    id: str
+    kind: str
+    state: str
+    duplicate: bool
+    warnings: tuple[dict[str, str], ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "state": self.state,
+            "duplicate": self.duplicate,
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Input that can be stored: the operation, what was given, and the image it describes."""
+
+    operation: Operation
+    given: dict[str, Any]
+    image: SignatureImage | None
+    id: str | None
+    digest: str
+
+
+def check_input(given: Input, limits: ImageLimits) -> Checked:
+    """Everything that can be said about the input without the outbox.
+
+    Raises:
+        UnknownKind: no operation has this kind.
+        InputRefused: with every problem of data, image and id at once.
+    """
+    operation = by_kind(given.kind)
+    problems: list[Problem] = []
+    data: dict[str, Any] | None = None
+    try:
+        data = read_json(given.data)
+    except InputRefused as refusal:
+        problems += refusal.problems
+    image, image_problems = _read_image(given, limits)
+    if data is not None:
+        problems += check(operation, data, image, image_problems=image_problems)
+    else:
+        problems += image_problems
+    id = None
+    if given.id is not None:
+        try:
+            id = str(UUID(given.id))
+        except ValueError:
+            problems.append(
+                Problem(
+                    "--id", "id_invalid", "must be a UUID, such as one that a repeat of this capture had."
+                )
+            )
+    if given.owner is not None and (not given.owner.strip() or not given.owner.isprintable()):
+        problems.append(Problem("--owner", "owner_invalid", "must be printable text."))
+    if problems or data is None:
+        raise InputRefused(problems)
+    return Checked(operation, data, image, id, _digest(operation.kind, data, image))
+
+
+def _read_image(given: Input, limits: ImageLimits) -> tuple[SignatureImage | None, tuple[Problem, ...]]:
+    if given.image is None:
+        return None, ()
+    try:
+        return read_image(given.image, max_bytes=limits.max_bytes, max_pixels=limits.max_pixels), ()
+    except InputRefused as refusal:
+        return None, refusal.problems
+
+
+def _digest(kind: str, data: dict[str, Any], image: SignatureImage | None) -> str:
+    """The input as given, before defaults: what a repeat under the same id is compared by."""
+    canonical = json.dumps([kind, data], sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(f"{canonical}\n{image.sha256 if image else ''}".encode()).hexdigest()
+
+
+def capture(
+    database: Database,
+    checked: Checked,
+    *,
+    clock: Clock,
+    new_id: str,
+    owner: str | None,
+    after: str | None = None,
+    clock_offset_s: float | None = None,
+    reserve_bytes: int = 0,
+) -> Captured:
+    """Make the input durable.
+
+    Raises:
+        IdConflict: its id belongs to another input.
+        EntryNotFound: `after` names nothing.
+        StorageFull, StorageReadOnly: nothing was stored; the input is fine.
+    """
+    keep_reserve(database.folder, reserve_bytes)
+    new = new_entry(
+        checked, now=clock.now(), new_id=new_id, owner=owner, after=after, clock_offset_s=clock_offset_s
+    )
+    return answer(put(database, new))
+
+
+def new_entry(
+    checked: Checked,
+    *,
+    now: datetime,
+    new_id: str,
+    owner: str | None,
+    after: str | None = None,
+    clock_offset_s: float | None = None,
+) -> NewEntry:
+    """The row that a capture makes."""
+    operation = checked.operation
+    _, image = complete(operation, checked.given, image=checked.image)
+
+    def payload_at(start_ms: int | None) -> str:
+        started_at = None if start_ms is None else datetime.fromtimestamp(start_ms / 1000, UTC)
+        payload, _ = complete(operation, checked.given, image=checked.image, started_at=started_at)
+        return to_body(payload).decode()
+
+    start_at = _given_start(operation, checked.given)
+    chosen_by_us = start_at is None and operation.start_field is not None
+    id = checked.id or new_id
+    return NewEntry(
+        id=id,
+        id_was_given=checked.id is not None,
+        kind=operation.kind,
+        creates=operation.creates,
+        payload=payload_at if chosen_by_us else payload_at(None),
+        input_digest=checked.digest,
+        # Fixed here: however often and by whomever it is sent, the server can see that it is one capture.
+        idempotency_key=id,
+        captured_at=to_ms(now),
+        start_at=to_ms(now) if chosen_by_us else start_at,
+        clock_offset_ms=None if clock_offset_s is None else int(clock_offset_s * 1000),
+        clock_suspect=clock_offset_s is not None and abs(clock_offset_s) > _SUSPECT_OFFSET_S,
+        owner=owner,
+        after_entry=after,
+        signature=None
+        if image is None
+        else NewSignature(image.name, image.mime_type, image.size_bytes, image.sha256, image.md5, image.data),
+    )
+
+
+def _given_start(operation: Operation, data: dict[str, Any]) -> int | None:
+    given = data.get(operation.start_field) if operation.start_field else None
+    if not isinstance(given, str):
+        return None
+    return to_ms(datetime.fromisoformat(to_millisecond(given).replace("Z", "+00:00")))
+
+
+def answer(stored: Put) -> Captured:
+    """What the one who captured is told."""
+    warnings: tuple[dict[str, str], ...] = ()
+    if stored.start_not_unique:
+        warnings = (
+            {
+                "code": "start_not_unique",
+                "message": "Another entry of this device has the same actualStart. Should an answer ever be lost, the "
+                "two cannot be told apart by it.",
+            },
+        )
+    return Captured(stored.id, stored.kind, stored.state, stored.duplicate, warnings)

@@ -1,0 +1,17 @@
+"""UUIDv7: ids that sort by the moment of capture. The standard library has them from Python 3.14 on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+
+def uuid7(now_ms: int, random_bytes: Callable[[int], bytes]) -> UUID:
+    """A new id for `now_ms` milliseconds since 1970 UTC. Source: RFC 9562, section 5.7."""
+    random = int.from_bytes(random_bytes(10), "big")
+    value = (now_ms & (1 << 48) - 1) << 80
+    value |= 0x7 << 76
+    value |= (random >> 68 & 0xFFF) << 64
+    value |= 0b10 << 62
+    value |= random & (1 << 62) - 1
+    return UUID(int=value)
