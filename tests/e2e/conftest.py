@@ -1,0 +1,5 @@
+"""Fixtures that several end-to-end tests share: registered here once, so that each server starts once a run."""
+
+from tests.support.seaweedfs import seaweedfs
+
+__all__ = ["seaweedfs"]
