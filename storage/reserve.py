@@ -1,6 +1,6 @@
 """Disk space kept back for the drain: a full disk stops captures, with a clear word, and not the delivery.
 
-A file of that size lies in the storage folder. Captures need it to be there; a drain that finds the disk full removes it.
+A file of that size lies in the storage folder. Captures need it; a drain that finds the disk full removes it.
 """
 
 from __future__ import annotations

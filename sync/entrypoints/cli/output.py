@@ -1,0 +1,146 @@
+"""What a command leaves behind: data on stdout, everything else on stderr, one exit code, and errors that help.
+
+With `--json` a failure is a document on stdout too, so that a program never has to read prose.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import click
+
+from storage import errors as storage_errors
+from sync.entrypoints.cli.exits import Exit
+from sync.errors import InputRefused, Problem, SyncProblem, UnknownKind
+
+# A person reads the first few problems, a program gets them all.
+_SHOWN_PROBLEMS = 20
+
+_STORAGE_EXITS: tuple[tuple[type[Exception], Exit, bool], ...] = (
+    (storage_errors.EntryNotFound, Exit.NO_SUCH_ENTRY, False),
+    (storage_errors.AmbiguousId, Exit.REFUSED, False),
+    (storage_errors.IdConflict, Exit.REFUSED, False),
+    (storage_errors.StorageFull, Exit.NOT_STORED, True),
+    (storage_errors.StorageReadOnly, Exit.NOT_STORED, True),
+    (storage_errors.StorageBusy, Exit.TEMPORARY, True),
+    (storage_errors.DatabaseUnusable, Exit.UNUSABLE, False),
+)
+
+
+class Failed(Exception):
+    """A command ends with an error that is fully explained."""
+
+    def __init__(
+        self,
+        exit_code: Exit,
+        code: str,
+        message: str,
+        *,
+        problems: tuple[Problem, ...] = (),
+        next_command: str | None = None,
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+        self.code = code
+        self.message = message
+        self.problems = problems
+        self.next_command = next_command
+        self.retryable = retryable
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "error": {
+                "code": self.code,
+                "message": self.message,
+                "problems": [
+                    {"path": each.path, "code": each.code, "message": each.message} for each in self.problems
+                ],
+                "next_command": self.next_command,
+                "retryable": self.retryable,
+            }
+        }
+
+
+def explained(error: Exception) -> Failed | None:
+    """The failure that a known exception means; None for a bug of ours."""
+    from config.problems import ConfigError
+
+    if isinstance(error, Failed):
+        return error
+    if isinstance(error, InputRefused):
+        count = len(error.problems)
+        what = "one problem" if count == 1 else f"{count} problems"
+        return Failed(
+            Exit.REFUSED, error.code, f"nothing was stored: the input has {what}", problems=error.problems
+        )
+    if isinstance(error, UnknownKind):
+        return Failed(Exit.REFUSED, error.code, str(error))
+    if isinstance(error, ConfigError):
+        return Failed(
+            Exit.UNUSABLE,
+            "configuration_invalid",
+            "the configuration cannot be used",
+            problems=tuple(error.problems),
+            next_command="fieldsync config check",
+        )
+    if isinstance(error, storage_errors.StorageProblem):
+        for kind, exit_code, retryable in _STORAGE_EXITS:
+            if isinstance(error, kind):
+                return Failed(
+                    exit_code, error.code, str(error), next_command=error.next_command, retryable=retryable
+                )
+        return Failed(Exit.UNEXPECTED, error.code, str(error), next_command=error.next_command)
+    if isinstance(error, SyncProblem):
+        return Failed(Exit.REFUSED, error.code, str(error))
+    return None
+
+
+@contextmanager
+def reported(*, as_json: bool, debug: bool = False) -> Iterator[None]:
+    """Turn whatever goes wrong inside into a clear word and the right exit code; no traceback unless asked for."""
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Exit, click.Abort, SystemExit):
+        raise
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        sys.exit(Exit.INTERRUPTED)
+    except Exception as error:
+        failed = explained(error)
+        if failed is None:
+            if debug:
+                raise
+            from sync.secret import redact
+
+            failed = Failed(
+                Exit.UNEXPECTED,
+                "unexpected",
+                f"something unexpected went wrong ({type(error).__name__}: {redact(str(error))})",
+                next_command="the same command with --debug",
+            )
+        fail(failed, as_json=as_json)
+
+
+def fail(failed: Failed, *, as_json: bool) -> NoReturn:
+    """Print one failure and end with its exit code."""
+    if as_json:
+        click.echo(json.dumps(failed.to_json(), ensure_ascii=False))
+    else:
+        click.echo(f"fieldsync: {failed.message}", err=True)
+        for problem in failed.problems[:_SHOWN_PROBLEMS]:
+            click.echo(f"  {problem.path}: {problem.message}", err=True)
+        if len(failed.problems) > _SHOWN_PROBLEMS:
+            click.echo(f"  ... and {len(failed.problems) - _SHOWN_PROBLEMS} more", err=True)
+        if failed.next_command:
+            click.echo(f"next: {failed.next_command}", err=True)
+    sys.exit(failed.exit_code)
+
+
+def print_json(document: Any) -> None:
+    """One document on one line."""
+    click.echo(json.dumps(document, ensure_ascii=False, separators=(", ", ": ")))
