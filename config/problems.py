@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sync.errors import Problem
+from sync.secret import redact
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class ConfigProblem(Problem):
 
 def problem(path: str, code: str, what: str, *, source: str, fix: str) -> ConfigProblem:
     """A problem whose message holds everything a person needs: what, where, and what to do."""
+    path = redact(path) if path.isprintable() else ascii(redact(path))  # a key is whatever stood in the file
     where = f" ({source})" if source else ""
     return ConfigProblem(path, code, f"{what}{where}. {fix}", source, fix)
 

@@ -1,0 +1,68 @@
+"""Checks of single values that types alone cannot say. None quotes the value it refuses: it may be a secret."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic_core import PydanticCustomError
+
+from sync.secret import Secret
+
+INSECURE = "is http; that needs upload.allow_insecure_loopback"
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def refused(code: str, message: str) -> PydanticCustomError:
+    # Braces would be taken for placeholders.
+    return PydanticCustomError(code, message.replace("{", "{{").replace("}", "}}"))
+
+
+def as_secret(value: object) -> object:
+    if isinstance(value, str):
+        value = Secret(value.strip())
+    return None if value == Secret("") else value
+
+
+def as_upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def known_in_doubt(value: object) -> object:
+    if value == "lookup" or value == "key":  # noqa: PLR1714 (a list, say, is not hashable)
+        raise refused("not_available", 'is not available in this version; choose "hold" or "resend"')
+    return value
+
+
+def known_fallback(value: object) -> object:
+    if value == "ambient-credentials":
+        raise refused("not_available", 'is not available in this version; choose "off" or "anonymous"')
+    return value
+
+
+def sane_path(value: object) -> object:
+    if isinstance(value, str | Path) and "\0" in str(value):
+        raise refused("not_a_path", "holds a character that no path has")
+    return value
+
+
+def is_insecure(base_url: Any) -> bool:
+    return isinstance(base_url, str) and base_url.strip().lower().startswith("http:")
+
+
+def address_fault(value: str) -> str | None:
+    """Why this is no address of an API; never quotes it, because a password may be in it."""
+    if not value.isascii() or not value.isprintable() or " " in value or "\\" in value:
+        return "must be an address in plain ASCII without spaces"
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is not an address"
+    faults = {
+        "must begin with https:// and a host": parts.scheme not in {"https", "http"} or not host,
+        "must not hold a user name or password": "@" in parts.netloc,
+        "must not hold a query or fragment": "?" in value or "#" in value,
+        "must be https; http is for this machine itself only": parts.scheme == "http"
+        and host not in LOOPBACK,
+    }
+    return next((fault for fault, holds in faults.items() if holds), None)

@@ -1,0 +1,251 @@
+"""Every setting once: name, type, unit, default, meaning. Where values come from is `settings.py`.
+
+Values are checked strictly, so that `true` is no number and `"15"` in the file is told as what it is. Checks that
+need a person's attention name the remedy; none quotes a value.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic_core.core_schema import ValidationInfo
+
+from config.checks import (
+    address_fault,
+    as_secret,
+    as_upper,
+    known_fallback,
+    known_in_doubt,
+    refused,
+    sane_path,
+)
+from sync.credentials import TokenSource
+from sync.secret import Secret
+
+MIB = 1024 * 1024
+
+
+Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False, le=31 * 86_400)]
+Count = Annotated[int, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+Token = Annotated[Secret | None, BeforeValidator(as_secret)]
+File = Annotated[Path, BeforeValidator(sane_path)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+        str_strip_whitespace=True,
+    )
+
+
+class ApiSettings(Section):
+    """The interventions API and who speaks to it."""
+
+    base_url: str | None = Field(
+        default=None,
+        description="Address of the API; in production it ends in the stage, /main. Needed to send, not to capture",
+    )
+    read_timeout_s: Seconds = Field(
+        default=40.0,
+        gt=0,
+        description="Seconds to wait for an answer; the API's gateway itself gives up after about 29",
+    )
+    connect_timeout_s: Seconds = Field(default=10.0, gt=0, description="Seconds to wait for a connection")
+    token: Token = Field(default=None, description="Bearer token (secret); better given in a file")
+    token_file: File | None = Field(
+        default=None, description="File holding the bearer token, read again when it changes"
+    )
+    session_token: Token = Field(default=None, description="Session token (secret); better given in a file")
+    session_token_file: File | None = Field(
+        default=None, description="File holding the session token, read again when it changes"
+    )
+    unplanned_path: str = Field(
+        default="/interventions/v2/mb/preventive/unplanned",
+        description="Path that creates an unplanned preventive intervention",
+    )
+    ca_file: File | None = Field(
+        default=None,
+        description="File of the certificate authorities to trust (PEM); without it the system's",
+    )
+    owner: str | None = Field(
+        default=None,
+        max_length=100,
+        description="Whose entries these are where a capture does not say; else the token's user id",
+    )
+
+    def token_source(self) -> TokenSource:
+        return TokenSource(self.token, None if self.token else self.token_file)
+
+    def session_token_source(self) -> TokenSource:
+        return TokenSource(self.session_token, None if self.session_token else self.session_token_file)
+
+    @field_validator("base_url")
+    @classmethod
+    def _base_url(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        if fault := address_fault(value):
+            raise refused("base_url_invalid", fault)
+        return value.rstrip("/")
+
+    @field_validator("unplanned_path")
+    @classmethod
+    def _unplanned_path(cls, value: str) -> str:
+        plain = value.isascii() and value.isprintable() and not set(value) & set(" ?#\\")
+        if not (plain and value.startswith("/")) or "//" in value or ".." in value.split("/"):
+            raise refused("not_a_path", 'must be a path that begins with "/" and has no query')
+        return value
+
+    @field_validator("owner")
+    @classmethod
+    def _owner(cls, value: str | None) -> str | None:
+        if value and (not value.isprintable() or len(value.encode("utf-8", "surrogatepass")) > 100):
+            raise refused("owner_invalid", "must be 1 to 100 bytes of printable text")
+        return value or None
+
+
+class StorageSettings(Section):
+    """Where the outbox lives."""
+
+    dir: File = Field(
+        description="Folder of the outbox, on a local disk; without it systemd's STATE_DIRECTORY or the platform's"
+    )
+    reserve_mib: Count = Field(
+        default=32,
+        ge=0,
+        le=4096,
+        description="MiB of disk kept back from captures so that a full disk can still be drained",
+    )
+
+
+class UploadSettings(Section):
+    """Sending the signature image to where the receipt's address points."""
+
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(), description="Hosts, besides those of S3, that a signature may be sent to"
+    )
+    allow_insecure_loopback: Flag = Field(
+        default=False,
+        description="Allow http to this machine itself, for API and upload; for trials and tests only",
+    )
+    fallback: Annotated[Literal["off", "anonymous"], BeforeValidator(known_fallback)] = Field(
+        default="off",
+        description='What to do with an address without a signature: "off" parks the entry, "anonymous" sends',
+    )
+    read_timeout_s: Seconds = Field(
+        default=60.0, gt=0, description="Seconds to wait for the storage's answer"
+    )
+    connect_timeout_s: Seconds = Field(
+        default=10.0, gt=0, description="Seconds to wait for a connection to the storage"
+    )
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _allowed_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            allowed = set("abcdefghijklmnopqrstuvwxyz0123456789-._:[]")
+            if not host or not set(host.lower()) <= allowed or host.startswith(("-", ".")):
+                raise refused("not_a_host", "must list host names only, without scheme, path or wildcard")
+        return tuple(host.lower() for host in hosts)
+
+
+class CaptureSettings(Section):
+    """What a capture may hold."""
+
+    max_image_bytes: Count = Field(
+        default=2 * MIB, ge=1024, le=64 * MIB, description="Largest signature image in bytes"
+    )
+    max_image_pixels: Count = Field(
+        default=4_000_000,
+        ge=1,
+        le=100_000_000,
+        description="Largest signature image in pixels (width times height)",
+    )
+
+
+class SyncSettings(Section):
+    """When and how entries are sent."""
+
+    interval_s: Seconds = Field(default=15.0, ge=1, description="Seconds between two looks for due entries")
+    concurrency: Count = Field(default=4, ge=1, le=64, description="Entries on the wire at the same time")
+    backoff_base_s: Seconds = Field(
+        default=2.0, gt=0, description="Seconds of the first wait before a retry; doubles each time"
+    )
+    backoff_cap_s: Seconds = Field(
+        default=900.0, gt=0, description="Seconds of the longest wait before a retry"
+    )
+    start_spread_s: Seconds = Field(
+        default=30.0, ge=0, description="Seconds over which devices spread their start when the link returns"
+    )
+    probe_cap_s: Seconds = Field(
+        default=120.0, ge=5, description="Seconds of the longest wait between looks for the link"
+    )
+    in_doubt: Annotated[Literal["hold", "resend"], BeforeValidator(known_in_doubt)] = Field(
+        default="hold",
+        description='What to do when an answer was lost: "hold" asks a person, "resend" may create it twice',
+    )
+    settle_s: Seconds = Field(
+        default=60.0, ge=0, description="Seconds to leave an entry in doubt alone before anything is done"
+    )
+    lookup_gap_s: Seconds = Field(
+        default=60.0, ge=0, description="Seconds between two look-ups of one entry in doubt"
+    )
+    lease_s: Seconds = Field(
+        default=120.0, ge=10, description="Seconds a worker's claim on an entry lasts; renewed at a third"
+    )
+    exchange_limit_s: Seconds = Field(
+        default=90.0,
+        gt=0,
+        description="Seconds after which a whole exchange is cut off; must be less than lease_s",
+    )
+    max_attempts: Count = Field(
+        default=12, ge=1, le=1000, description="Counted attempts of one step before an entry is parked"
+    )
+    max_age_days: Annotated[float, Field(strict=True, allow_inf_nan=False)] = Field(
+        default=7.0,
+        gt=0,
+        le=3650,
+        description="Days since the first attempt of a step before an entry is parked",
+    )
+
+    @field_validator("backoff_cap_s")
+    @classmethod
+    def _cap(cls, value: float, info: ValidationInfo) -> float:
+        if value < info.data.get("backoff_base_s", 0):
+            raise refused("contradiction", "must not be less than sync.backoff_base_s")
+        return value
+
+    @field_validator("exchange_limit_s")
+    @classmethod
+    def _exchange_limit(cls, value: float, info: ValidationInfo) -> float:
+        # An exchange that outlives its lease could be sent by a second worker as well.
+        if value >= info.data.get("lease_s", float("inf")):
+            raise refused("contradiction", "must be less than sync.lease_s")
+        return value
+
+
+class WebSettings(Section):
+    """The local API and page."""
+
+    host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address to listen on; keep it to this machine"
+    )
+    port: Count = Field(default=8642, ge=0, le=65_535, description="Port to listen on; 0 takes a free one")
+
+
+class LogSettings(Section):
+    """What is written to stderr."""
+
+    level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(as_upper)] = (
+        Field(
+            default="INFO",
+            description="Least weight of what is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL",
+        )
+    )
+    format: Literal["text", "json"] = Field(
+        default="text", description='"text" for people, "json" for one object a line'
+    )
