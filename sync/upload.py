@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from sync.exchange import Exchange, Failure, FailureKind, Reply
 from sync.presigned_url import PresignedUrl, UploadImpossible, UrlRules, read_url
 from sync.upload_headers import upload_headers
+from sync.upload_socket import CURRENT, InFlight, current
 
 if TYPE_CHECKING:
-    from sync.upload_connection import Connections, InFlight
+    from sync.upload_connection import Connections
 
 Fallback = Literal["off", "anonymous", "ambient-credentials"]
 
@@ -139,7 +140,6 @@ class Uploader:
     ) -> tuple[Exchange, bool]:
         from botocore.exceptions import BotoCoreError
 
-        from sync.upload_connection import CURRENT, InFlight
         from sync.upload_result import read_result, told
 
         try:
@@ -174,8 +174,6 @@ class Uploader:
     def _send(self, request: Any, **_: Any) -> Any:
         """botocore's `before-send`: what this returns is the answer, and the client's own connections stay idle."""
         from botocore.awsrequest import AWSResponse
-
-        from sync.upload_connection import current
 
         flight = current()
         if request.method != "PUT" or flight.sent_at is not None:

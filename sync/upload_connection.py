@@ -1,7 +1,6 @@
-"""The sockets an upload travels on: exact target, a bound on the whole exchange, a cap on the answer.
+"""The connections an upload travels on: the exact target, a bound on connecting, a cap on the answer.
 
-urllib3 bounds each read, so an answer that drips a byte a minute would hold a worker for ever. The sockets made
-here look at the deadline of the upload in progress before every operation. Importing this loads urllib3.
+They serve nothing but the upload in progress (`sync/upload_socket.py`). Importing this loads urllib3.
 """
 
 from __future__ import annotations
@@ -9,10 +8,7 @@ from __future__ import annotations
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterator
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
@@ -23,106 +19,10 @@ from urllib3.response import HTTPResponse
 from urllib3.util import make_headers, parse_url
 
 from sync.exchange import MAX_BODY_BYTES
+from sync.upload_socket import BoundedSocket, BoundedTlsSocket, InFlight, current
 
 # Gateways and mobile networks forget idle connections silently; a dead one costs a whole read timeout.
 KEEPALIVE_S = 5.0
-_PIECE_BYTES = 65_536
-
-
-@dataclass(slots=True, eq=False)
-class InFlight:
-    """One request on the wire: what is to be sent, until when, and what has been seen of it so far."""
-
-    origin: str
-    target: str = field(repr=False)
-    headers: dict[str, str]
-    body: bytes = field(repr=False)
-    deadline: float  # on `monotonic`'s clock
-    write_timeout_s: float  # for each piece of the body
-    monotonic: Callable[[], float]
-    now: Callable[[], datetime]
-    sent_at: datetime | None = None
-    fully_written: bool = False
-    reused: bool = True
-    status: int | None = None
-    answer_headers: dict[str, str] = field(default_factory=dict)
-    received_at: datetime | None = None
-    answer: bytearray = field(default_factory=bytearray)
-    answer_complete: bool = False
-    sock: socket.socket | None = None
-
-    def remaining_s(self) -> float:
-        """Seconds left; raises TimeoutError when there are none."""
-        left = self.deadline - self.monotonic()
-        if left <= 0:
-            raise TimeoutError("the exchange took too long")
-        return left
-
-    def cut(self) -> None:
-        """End the exchange from another thread; whoever waits on the socket wakes at once."""
-        self.deadline = float("-inf")
-        if self.sock is not None:
-            try:
-                # Not SSLSocket.shutdown: that one drops the TLS state under the reading thread.
-                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
-            except OSError:
-                return  # closed already, which is what was wanted
-
-
-CURRENT: ContextVar[InFlight | None] = ContextVar("upload_in_progress", default=None)
-
-
-def current() -> InFlight:
-    """The upload this thread is busy with. Nothing but an upload may use these connections."""
-    flight = CURRENT.get()
-    if flight is None:
-        raise RuntimeError("no upload is in progress")
-    return flight
-
-
-class _Bounded(socket.socket):
-    """A socket whose every operation ends by the deadline of the upload in progress."""
-
-    _own_timeout_s: float | None = None
-
-    def settimeout(self, value: float | None, /) -> None:
-        self._own_timeout_s = value
-        super().settimeout(value)
-
-    def _bound(self) -> None:
-        flight = CURRENT.get()
-        if flight is None:
-            return
-        flight.sock = self
-        left = flight.remaining_s()
-        super().settimeout(left if self._own_timeout_s is None else min(self._own_timeout_s, left))
-
-    def recv(self, *args: Any) -> bytes:
-        self._bound()
-        return super().recv(*args)
-
-    def recv_into(self, *args: Any) -> int:
-        self._bound()
-        return super().recv_into(*args)
-
-    def send(self, *args: Any) -> int:
-        self._bound()
-        return super().send(*args)
-
-    def sendall(self, data: Any, flags: int = 0, /) -> None:
-        # In pieces: the timeout is there to notice a stalled link, not to punish a slow one.
-        with memoryview(data).cast("B") as view:
-            for start in range(0, len(view), _PIECE_BYTES):
-                self._bound()
-                super().sendall(view[start : start + _PIECE_BYTES], flags)
-
-
-class _BoundedTls(_Bounded, ssl.SSLSocket):
-    """The same over TLS."""
-
-    def do_handshake(self, *args: Any) -> None:
-        self._bound()
-        super().do_handshake(*args)
 
 
 class _Connection(HTTPConnection):
@@ -140,12 +40,12 @@ class _Connection(HTTPConnection):
             raise NameResolutionError(self.host, self, error) from error
         problem: OSError = OSError("the name has no address")
         for family, kind, protocol, _, address in found:
-            sock = _Bounded(family, kind, protocol)
+            sock = BoundedSocket(family, kind, protocol)
             try:
                 for option in self.socket_options or ():
                     sock.setsockopt(*option)
                 sock.settimeout(self.timeout)
-                sock._bound()
+                sock.bound()
                 sock.connect(address)
             except OSError as error:
                 sock.close()
@@ -229,7 +129,7 @@ class Connections:
     def __init__(
         self, *, tls: ssl.SSLContext, connect_timeout_s: float, read_timeout_s: float, max_connections: int
     ) -> None:
-        tls.sslsocket_class = _BoundedTls
+        tls.sslsocket_class = BoundedTlsSocket
         self._options: dict[str, Any] = {
             "maxsize": max_connections,
             "ssl_context": tls,

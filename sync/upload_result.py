@@ -14,7 +14,7 @@ from urllib3 import exceptions as urllib3
 
 from sync.exchange import Exchange, Failure, FailureKind, Reply
 from sync.secret import redact
-from sync.upload_connection import InFlight
+from sync.upload_socket import InFlight
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9._]{0,63}")
 _DETAIL_CHARS = 300
