@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -214,12 +215,15 @@ def test_redirect_is_reported_and_never_followed(uploader: Uploader, status: str
 
 @pytest.mark.parametrize("code", ["AuthorizationHeaderMalformed", "IllegalLocationConstraintException"])
 def test_wrong_region_answer_starts_no_search_for_the_region(uploader: Uploader, code: str) -> None:
-    looked_up: list[object] = []
+    looked_up: list[str] = []
     real = socket.getaddrinfo
+
+    def look_up(host: str, *args: Any, **options: Any) -> Any:
+        looked_up.append(host)
+        return real(host, *args, **options)
+
     with PutServer(refuses("400 Bad Request", code)) as server, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            socket, "getaddrinfo", lambda host, *a, **k: looked_up.append(host) or real(host, *a, **k)
-        )
+        patch.setattr(socket, "getaddrinfo", look_up)
         assert outcome(put(uploader, f"{server.url}/b/k?{V4_QUERY}")) == "UploadRefused:upload_wrong_place"
     assert (looked_up, len(server.requests)) == (["127.0.0.1"], 1)
 
@@ -672,7 +676,12 @@ def test_unreadable_ca_file_is_a_local_failure(tmp_path: Path) -> None:
 
 def test_client_is_not_made_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
-    monkeypatch.setattr("sync.upload._make_client", lambda send: made.append(1) or object())
+
+    def make(send: object) -> object:
+        made.append(1)
+        return object()
+
+    monkeypatch.setattr("sync.upload._make_client", make)
     uploader = make_uploader()
     with pytest.raises(UrlRefused):
         put(uploader, "https://evil.test/k")
