@@ -7,6 +7,7 @@ the only way to catch a token that looks like nothing in particular. Redact befo
 
 import re
 from collections import OrderedDict
+from functools import cache
 from threading import Lock
 from typing import Final, NoReturn
 
@@ -14,12 +15,14 @@ MASK: Final = "***"
 
 _MEMORY_SIZE = 128  # tokens change by the hour, and a worker runs for months
 _SHORTEST_REMEMBERED = 8  # hiding every "abc" would make logs unreadable and save nothing
+_LONG_FOR_WORDS = 24  # shorter and without a digit it is a word, such as a header's name, and no token
 _known: OrderedDict[str, None] = OrderedDict()
 _known_lock = Lock()
 
 
 def _remember(value: str) -> None:
-    if len(value) < _SHORTEST_REMEMBERED:
+    has_digit = any(char.isdigit() for char in value)
+    if len(value) < (_SHORTEST_REMEMBERED if has_digit else _LONG_FOR_WORDS):
         return
     with _known_lock:
         _known[value] = None
@@ -89,39 +92,44 @@ _NAMES = (
 )
 _GIVES = r"""(?:\\{0,8}["']?\s{0,8}(?:[:=]|=>)\s*|\\{0,8}["']\s{0,8},\s*|%3D)"""
 
-_RULES: tuple[tuple[re.Pattern[str], str], ...] = (
-    # The slashes of an address may be escaped: it may come out of JSON.
-    (re.compile(r"(?i)([a-z][a-z0-9+.-]{0,20}:(?:\\?/){2})[^\s/?#@\"'<>]+@"), rf"\1{MASK}@"),
-    # JWT: a JSON object in base64url begins with one of these; the first is what everybody sends, whole or cut.
-    (re.compile(r"eyJ[A-Za-z0-9_-]{6,}(?:(?:\.|%2E)[A-Za-z0-9_-]*)*"), MASK),
-    (re.compile(r"(?:eyA|ewo|ew0|ewk)[A-Za-z0-9_-]{6,512}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), MASK),
-    (re.compile(rf"(?i)((?<![a-z0-9])(?:{_NAMES}){_GIVES}){_VALUE}"), _HIDDEN),
-    (re.compile(rf"(?i)(\\{{0,8}}[\"']token\\{{0,8}}[\"']\s{{0,8}}:\s*|\btoken=){_VALUE}"), _HIDDEN),
-    # "Bearer token missing" is a sentence and stays one.
-    (
-        re.compile(r"(?i)\b(bearer(?:\s|%20|[:=])+)(?!(?:tokens?|auth\w*)(?:[\s.,;:!]|$))[^\s\"',;<>]+"),
-        rf"\1{MASK}",
-    ),
-    (
-        re.compile(
-            r"(?i)((?:X-Amz-[a-z0-9-]{1,40}|\bSignature|\bCredential|AWSAccessKeyId|GoogleAccessId)"
-            r"(?:=|%3D|%253D))[^&\s\"'<>,]+"
-        ),
-        rf"\1{MASK}",
-    ),
-    # S3 explains a refused signature by repeating all of it.
-    (
-        re.compile(
-            r"(?i)<(AWSAccessKeyId|SignatureProvided|StringToSign(?:Bytes)?|CanonicalRequest(?:Bytes)?|Token-\d+)>"
-            r"[^<]*"
-        ),
-        rf"<\1>{MASK}",
-    ),
-    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}"), MASK),
-)
-_WORD = re.compile(r"(?:[^\s\"'<>]|'(?=[\w%&=+.-]))+")  # an apostrophe inside an address does not end it
-_ENCODED_QUERY = re.compile(r"(?i)%(?:25)?3F[^&]*")
+_WORD = r"(?:[^\s\"'<>]|'(?=[\w%&=+.-]))+"  # an apostrophe inside an address does not end it
+_ENCODED_QUERY = r"(?i)%(?:25)?3F[^&]*"
 _LONGEST = 65_536  # nothing longer is stored or logged, and what a server sends must not cost seconds here
+
+
+@cache
+def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
+    # Compiled at first use: they cost more than all other imports of `fieldsync status`, which redacts nothing.
+    return (
+        # The slashes of an address may be escaped: it may come out of JSON.
+        (re.compile(r"(?i)([a-z][a-z0-9+.-]{0,20}:(?:\\?/){2})[^\s/?#@\"'<>]+@"), rf"\1{MASK}@"),
+        # JWT: a JSON object in base64url begins with one of these; the first is what everybody sends, whole or cut.
+        (re.compile(r"eyJ[A-Za-z0-9_-]{6,}(?:(?:\.|%2E)[A-Za-z0-9_-]*)*"), MASK),
+        (re.compile(r"(?:eyA|ewo|ew0|ewk)[A-Za-z0-9_-]{6,512}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), MASK),
+        (re.compile(rf"(?i)((?<![a-z0-9])(?:{_NAMES}){_GIVES}){_VALUE}"), _HIDDEN),
+        (re.compile(rf"(?i)(\\{{0,8}}[\"']token\\{{0,8}}[\"']\s{{0,8}}:\s*|\btoken=){_VALUE}"), _HIDDEN),
+        # "Bearer token missing" is a sentence and stays one.
+        (
+            re.compile(r"(?i)\b(bearer(?:\s|%20|[:=])+)(?!(?:tokens?|auth\w*)(?:[\s.,;:!]|$))[^\s\"',;<>]+"),
+            rf"\1{MASK}",
+        ),
+        (
+            re.compile(
+                r"(?i)((?:X-Amz-[a-z0-9-]{1,40}|\bSignature|\bCredential|AWSAccessKeyId|GoogleAccessId)"
+                r"(?:=|%3D|%253D))[^&\s\"'<>,]+"
+            ),
+            rf"\1{MASK}",
+        ),
+        # S3 explains a refused signature by repeating all of it.
+        (
+            re.compile(
+                r"(?i)<(AWSAccessKeyId|SignatureProvided|StringToSign(?:Bytes)?|CanonicalRequest(?:Bytes)?|Token-\d+)>"
+                r"[^<]*"
+            ),
+            rf"<\1>{MASK}",
+        ),
+        (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}"), MASK),
+    )
 
 
 def redact(text: str) -> str:
@@ -136,10 +144,10 @@ def redact(text: str) -> str:
         text = text.replace(value, MASK)
     if len(text) > _LONGEST:
         text = text[:_LONGEST]
-    for pattern, replacement in _RULES:
+    for pattern, replacement in _rules():
         text = pattern.sub(replacement, text)
     if "?" in text or "%3" in text or "%253" in text:
-        text = _WORD.sub(_without_query, text)
+        text = re.sub(_WORD, _without_query, text)
     return text
 
 
@@ -150,5 +158,5 @@ def _without_query(word: re.Match[str]) -> str:
     if query and "/" in path:
         text = f"{path}{mark}{MASK}"
     if "%2" in text:  # an address inside an address, or one that a form has encoded
-        text = _ENCODED_QUERY.sub(f"?{MASK}", text)
+        text = re.sub(_ENCODED_QUERY, f"?{MASK}", text)
     return text
