@@ -170,7 +170,7 @@ class CaptureSettings(Section):
 class SyncSettings(Section):
     """When and how entries are sent."""
 
-    interval_s: Seconds = Field(default=15.0, ge=1, description="Seconds between two looks for due entries")
+    interval_s: Seconds = Field(default=15.0, ge=0.1, description="Seconds between two looks for due entries")
     concurrency: Count = Field(default=4, ge=1, le=64, description="Entries on the wire at the same time")
     backoff_base_s: Seconds = Field(
         default=2.0, gt=0, description="Seconds of the first wait before a retry; doubles each time"
@@ -182,7 +182,7 @@ class SyncSettings(Section):
         default=30.0, ge=0, description="Seconds over which devices spread their start when the link returns"
     )
     probe_cap_s: Seconds = Field(
-        default=120.0, ge=5, description="Seconds of the longest wait between looks for the link"
+        default=120.0, gt=0, description="Seconds of the longest wait between looks for the link"
     )
     in_doubt: Annotated[Literal["hold", "resend"], BeforeValidator(known_in_doubt)] = Field(
         default="hold",
@@ -195,7 +195,7 @@ class SyncSettings(Section):
         default=60.0, ge=0, description="Seconds between two look-ups of one entry in doubt"
     )
     lease_s: Seconds = Field(
-        default=120.0, ge=10, description="Seconds a worker's claim on an entry lasts; renewed at a third"
+        default=120.0, ge=1, description="Seconds a worker's claim on an entry lasts; renewed at a third"
     )
     exchange_limit_s: Seconds = Field(
         default=90.0,

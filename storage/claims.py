@@ -131,6 +131,11 @@ DUE_UPLOADS: Final = Prepared(
     .order_by(ENTRY.c.url_expires_at, ENTRY.c.seq)
     .limit(bindparam("most"))
 )
+_READY: Final = Prepared(select(ENTRY.c.seq).where(text("state = 'pending'"), text("due_at = 0")).limit(1))
+_READY_UNBLOCKED: Final = Prepared(
+    select(ENTRY.c.seq).where(text("entry.state = 'pending' AND entry.due_at = 0"), ~_BLOCKED).limit(1)
+)
+_NEXT_DUE: Final = Prepared(select(func.min(ENTRY.c.due_at)).where(text("due_at > 0")))
 _ANY_OWED: Final = Prepared(select(ENTRY.c.seq).where(text("state = 'accepted'")).limit(1))
 _FIRST_OWED_URL: Final = Prepared(
     select(ENTRY.c.presigned_url)
@@ -147,6 +152,7 @@ _CLAMP_DUE: Final = Prepared(
     .values(due_at=bindparam("to"))
 )
 _FORGET_WAITS: Final = Prepared(update(ENTRY).where(text("due_at > 0")).values(due_at=0))
+_COUNT_WAITS: Final = Prepared(select(func.count()).select_from(ENTRY).where(text("due_at > 0")))
 _IN_STATE: Final = Prepared(
     select(ENTRY.c.seq).where(ENTRY.c.state == bindparam("wanted")).order_by(ENTRY.c.seq)
 )
@@ -184,8 +190,10 @@ def clamp_waits(transaction: Transaction, *, latest: int) -> None:
     transaction.run(_CLAMP_DUE, latest=latest, to=latest)
 
 
-def forget_waits(transaction: Transaction) -> int:
-    """All backoff is over; how many entries were waiting."""
+def forget_waits(transaction: Transaction, *, dry_run: bool = False) -> int:
+    """All backoff is over; how many entries were waiting for it."""
+    if dry_run:
+        return int(transaction.run(_COUNT_WAITS).fetchone()[0])
     return int(transaction.run(_FORGET_WAITS).rowcount)
 
 
@@ -197,6 +205,30 @@ def due_sends(transaction: Transaction, wanted: Filter, most: int) -> list[Due]:
 def due_uploads(transaction: Transaction, most: int) -> list[Due]:
     """At most `most` accepted entries whose signature may go now; the URL that spoils first comes first."""
     return [Due(*row) for row in transaction.run(DUE_UPLOADS, most=most).fetchall()]
+
+
+def next_due_at(transaction: Transaction) -> int | None:
+    """When the next stored wait ends; None where nothing waits for a time."""
+    found: int | None = transaction.run(_NEXT_DUE).fetchone()[0]
+    return found
+
+
+def anything_due(transaction: Transaction, *, now: int) -> bool:
+    """Whether any entry could be worked on now, gates, pauses and dependencies aside."""
+    due_at = next_due_at(transaction)
+    return (
+        transaction.run(_READY).fetchone() is not None
+        or any_owed(transaction)
+        or (due_at is not None and due_at <= now)
+    )
+
+
+def only_blocked(transaction: Transaction, *, now: int) -> bool:
+    """Whether all that is due waits for another entry, and nothing waits for a time."""
+    due_at = next_due_at(transaction)
+    if due_at is not None and due_at > now:
+        return False
+    return transaction.run(_READY_UNBLOCKED).fetchone() is None
 
 
 def any_owed(transaction: Transaction) -> bool:

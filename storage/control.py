@@ -17,7 +17,7 @@ from storage.guarded import CONTROL
 from storage.prepared import Prepared
 
 PAUSE: Final = "pause"  # {"reason", "since", "detail"}: nothing is claimed
-WAKE: Final = "wake"  # a number that grows: somebody asks for a pass now
+WAKE: Final = "wake"  # {"n", "forced_n"}: numbers that grow; somebody asks for a pass now, or orders one
 REPORT: Final = "report"  # what the worker is doing, or did last, for those who follow it
 WORKER: Final = "worker"  # {"pid", "since", "beat_at"}
 CLOCK: Final = "clock"  # {"offset_s", "measured_at", "samples"}
@@ -60,10 +60,11 @@ def clear(transaction: Transaction, key: str) -> bool:
     return bool(transaction.run(_CLEAR, wanted=key).rowcount)
 
 
-def wake(transaction: Transaction, *, now: int) -> int:
-    """Ask the worker for a pass now; answers the number to look for in its reports."""
-    number = int(get(transaction, WAKE) or 0) + 1
-    put(transaction, WAKE, number, now=now)
+def wake(transaction: Transaction, *, now: int, forced: bool = False) -> int:
+    """Ask the worker for a pass now; answers the number to look for in its reports. Forced: gates are forgotten."""
+    known = get(transaction, WAKE) or {"n": 0, "forced_n": 0}
+    number = int(known["n"]) + 1
+    put(transaction, WAKE, {"n": number, "forced_n": number if forced else known["forced_n"]}, now=now)
     return number
 
 

@@ -7,6 +7,7 @@ answers is written down by `ledger.py` before anything else happens to the entry
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -35,7 +36,9 @@ _EXPIRY_MARGIN: Final = timedelta(seconds=5)
 class Sender(Protocol):
     """The API as a worker sees it; `Transport` is the real one."""
 
-    def send(self, request: ApiRequest, tokens: Tokens, *, before_first_byte: object) -> Exchange: ...
+    def send(
+        self, request: ApiRequest, tokens: Tokens, *, before_first_byte: Callable[[], None]
+    ) -> Exchange: ...
     def abort(self) -> None: ...
     def close(self) -> None: ...
 

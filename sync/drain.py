@@ -121,6 +121,14 @@ class Drain:
         self._stopped_s = self._clock.monotonic_s()
         self._stop.set()
 
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def close(self) -> None:
+        """End the worker threads and their connections."""
+        self._pool.close()
+
     def run(self, ask: Ask, progress: Callable[[DrainReport], None] = lambda _: None) -> DrainReport:
         """One pass, until nothing is due that may go.
 
@@ -151,6 +159,8 @@ class Drain:
         started_s = self._clock.monotonic_s()
         ledger = self._open_ledger(ask)
         self._look_around(ledger, ask)
+        if self._anything_due():
+            self._pool.prepare()
         finished: list[tuple[int, Finished]] = []
         while True:
             starts = self._commit(ledger, finished)
@@ -230,6 +240,11 @@ class Drain:
                 ledger.hosts.look_failed(host, gate.reason or "no_connection", now)
         with self._database.write() as transaction:
             ledger.hosts.store(transaction, self._clock.now_ms())
+
+    def _anything_due(self) -> bool:
+        """Whether network clients will be needed: an idle device should not even load them."""
+        with self._database.read() as transaction:
+            return claims.anything_due(transaction, now=self._clock.now_ms())
 
     def _upload_url(self) -> str | None:
         """Where the oldest owed signature has to go, which is the upload host as far as it is known."""

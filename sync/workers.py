@@ -47,6 +47,11 @@ class WorkerPool:
         """How many jobs can be started now."""
         return self.size - len(self.in_flight)
 
+    def prepare(self) -> None:
+        """Make the first worker, so that settings it cannot work with show before anything is claimed for it."""
+        if not self._workers:
+            self._add()
+
     def start(self, job: Job, *, on: int | None = None) -> None:
         """Hand `job` to an idle worker, or to the one numbered `on` that has just finished a step of this entry."""
         number = self._idle_worker() if on is None else on
@@ -59,6 +64,9 @@ class WorkerPool:
             if number not in self.in_flight:
                 return number
         assert len(self._workers) < self.size, "a job is only started on an idle worker"
+        return self._add()
+
+    def _add(self) -> int:
         worker = _Worker(self._make_deliverer())
         number = len(self._workers)
         self._workers.append(worker)

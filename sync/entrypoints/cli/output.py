@@ -15,7 +15,7 @@ import click
 
 from storage import errors as storage_errors
 from sync.entrypoints.cli.exits import Exit
-from sync.errors import InputRefused, Problem, SyncProblem, UnknownKind
+from sync.errors import InputRefused, Problem, SyncProblem
 
 # A person reads the first few problems, a program gets them all.
 _SHOWN_PROBLEMS = 20
@@ -70,34 +70,32 @@ def explained(error: Exception) -> Failed | None:
     """The failure that a known exception means; None for a bug of ours."""
     from config.problems import ConfigError
 
-    if isinstance(error, Failed):
-        return error
-    if isinstance(error, InputRefused):
-        count = len(error.problems)
-        what = "one problem" if count == 1 else f"{count} problems"
-        return Failed(
-            Exit.REFUSED, error.code, f"nothing was stored: the input has {what}", problems=error.problems
-        )
-    if isinstance(error, UnknownKind):
-        return Failed(Exit.REFUSED, error.code, str(error))
-    if isinstance(error, ConfigError):
-        return Failed(
-            Exit.UNUSABLE,
-            "configuration_invalid",
-            "the configuration cannot be used",
-            problems=tuple(error.problems),
-            next_command="fieldsync config check",
-        )
-    if isinstance(error, storage_errors.StorageProblem):
-        for kind, exit_code, retryable in _STORAGE_EXITS:
-            if isinstance(error, kind):
-                return Failed(
-                    exit_code, error.code, str(error), next_command=error.next_command, retryable=retryable
-                )
-        return Failed(Exit.UNEXPECTED, error.code, str(error), next_command=error.next_command)
-    if isinstance(error, SyncProblem):
-        return Failed(Exit.REFUSED, error.code, str(error))
-    return None
+    match error:
+        case Failed():
+            failed: Failed | None = error
+        case InputRefused(problems=problems):
+            what = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+            message = f"nothing was stored: the input has {what}"
+            failed = Failed(Exit.REFUSED, error.code, message, problems=problems)
+        case ConfigError(problems=problems):
+            message = "the configuration cannot be used"
+            failed = Failed(Exit.UNUSABLE, error.code, message, problems=problems)
+        case storage_errors.StorageProblem():
+            failed = _storage_failure(error)
+        case SyncProblem():
+            failed = Failed(Exit.REFUSED, error.code, str(error))
+        case _:
+            failed = None
+    return failed
+
+
+def _storage_failure(error: storage_errors.StorageProblem) -> Failed:
+    exit_code, retryable = Exit.UNEXPECTED, False
+    for kind, fitting, passes in _STORAGE_EXITS:
+        if isinstance(error, kind):
+            exit_code, retryable = fitting, passes
+            break
+    return Failed(exit_code, error.code, str(error), next_command=error.next_command, retryable=retryable)
 
 
 @contextmanager

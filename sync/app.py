@@ -1,0 +1,188 @@
+"""The composition root: the only file that builds stores, clients and clocks from the settings and joins them.
+
+Everything it makes is made when it is first needed: a capture needs no network client, an idle worker none either.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from random import SystemRandom
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from config.problems import ConfigError, problem
+from config.settings import Settings
+from storage.database import Database
+from storage.folder import StorageFolder
+from storage.schema import open_database
+from sync.capture import ImageLimits
+from sync.clock import Clock
+from sync.credentials import Credentials
+from sync.delivery import Deliverer
+from sync.drain import Drain, Rules
+from sync.ids import uuid7
+from sync.intake import Intake
+from sync.policy import Limits
+from sync.presigned_url import UrlRules
+from sync.reconcile import Strategy
+from sync.version import VERSION
+from sync.workers import WorkerPool
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from sync.upload import Uploader
+
+USER_AGENT = f"fieldsync/{VERSION}"
+
+
+def new_id(clock: Clock) -> str:
+    """A fresh local id."""
+    return str(uuid7(clock.now_ms(), os.urandom))
+
+
+def open_outbox(folder: Path, clock: Clock) -> Database:
+    """The outbox in `folder`, made or upgraded where it has to be.
+
+    Raises:
+        StorageProblem: see `storage.schema.open_database`.
+    """
+    return open_database(StorageFolder(folder), new_id=str(uuid4()), now=clock.now())
+
+
+def image_limits(settings: Settings) -> ImageLimits:
+    return ImageLimits(settings.capture.max_image_bytes, settings.capture.max_image_pixels)
+
+
+def credentials(settings: Settings) -> Credentials:
+    """The tokens of this device."""
+    return Credentials(
+        bearer=settings.api.token_source(),
+        session=settings.api.session_token_source(),
+        folder=StorageFolder(settings.storage.dir).tokens,
+        default_owner=settings.api.owner,
+    )
+
+
+def owner(settings: Settings) -> str | None:
+    """Whose entries this device captures: the configured name, else the user its tokens belong to, else nobody's."""
+    if settings.api.owner:
+        return settings.api.owner
+    tokens = credentials(settings).for_owner(None)
+    return None if tokens is None else tokens.owner
+
+
+def url_rules(settings: Settings) -> UrlRules:
+    """Where signatures may be sent."""
+    return UrlRules(
+        allowed_hosts=tuple(settings.upload.allowed_hosts),
+        allow_insecure_loopback=settings.upload.allow_insecure_loopback,
+        api_host=urlsplit(settings.api.base_url or "").hostname or "",
+    )
+
+
+def build_drain(settings: Settings, database: Database, clock: Clock) -> Drain:
+    """The drain of this process.
+
+    Raises:
+        ConfigError: no base address is set, or it may not be used.
+    """
+    base_url = _base_url(settings)
+    rng = SystemRandom()
+    tokens = credentials(settings)
+    rules = Rules(
+        limits=Limits(
+            backoff_base_s=settings.sync.backoff_base_s,
+            backoff_cap_s=settings.sync.backoff_cap_s,
+            max_attempts=settings.sync.max_attempts,
+            max_age_s=settings.sync.max_age_days * 86400,
+        ),
+        strategy=Strategy(settings.sync.in_doubt),
+        settle_s=settings.sync.settle_s,
+        lease_s=settings.sync.lease_s,
+        exchange_limit_s=_exchange_limit_s(settings),
+        start_spread_s=settings.sync.start_spread_s,
+        probe_cap_s=settings.sync.probe_cap_s,
+        api_url=base_url,
+        url_rules=url_rules(settings),
+    )
+    intake = Intake(
+        owner=f"{clock.boot()[:8]}-{os.getpid()}-{uuid4().hex[:8]}",
+        lease_s=settings.sync.lease_s,
+        tokens_for=tokens.for_owner,
+        paths={"unplanned-preventive": settings.api.unplanned_path},
+    )
+    pool = WorkerPool(settings.sync.concurrency, _deliverers(settings, base_url, database, clock), clock)
+    return Drain(database, pool, intake, rules, clock=clock, rng=rng)
+
+
+def _exchange_limit_s(settings: Settings) -> float:
+    """An exchange ends well before its lease, also where only the lease was set."""
+    return min(settings.sync.exchange_limit_s, settings.sync.lease_s * 0.75)
+
+
+def _base_url(settings: Settings) -> str:
+    base_url = settings.api.base_url
+    if base_url is None:
+        raise ConfigError(
+            [
+                problem(
+                    "api.base_url",
+                    "missing",
+                    "the address of the API is not set",
+                    source="",
+                    fix="Set FIELDSYNC_API__BASE_URL, such as https://HOST/main",
+                )
+            ]
+        )
+    return base_url
+
+
+def _deliverers(
+    settings: Settings, base_url: str, database: Database, clock: Clock
+) -> Callable[[], Deliverer]:
+    """Makes one deliverer a thread; the TLS context and the uploader are shared, and made at the first call."""
+    context: SSLContext | None = None
+    uploader: Uploader | None = None
+
+    def make() -> Deliverer:
+        from sync.transport import Timeouts, Transport, ssl_context
+
+        nonlocal context, uploader
+        if context is None or uploader is None:
+            context = ssl_context(settings.api.ca_file)
+            uploader = _uploader(settings, clock)
+        transport = Transport(
+            base_url,
+            timeouts=Timeouts(connect_s=settings.api.connect_timeout_s, read_s=settings.api.read_timeout_s),
+            verify=context,
+            user_agent=USER_AGENT,
+            now=clock.now,
+        )
+        return Deliverer(database, transport, uploader, clock)
+
+    return make
+
+
+def _uploader(settings: Settings, clock: Clock) -> Uploader:
+    from threading import Thread
+
+    from sync.upload import Uploader
+
+    uploader = Uploader(
+        rules=url_rules(settings),
+        fallback=settings.upload.fallback,
+        connect_timeout_s=settings.upload.connect_timeout_s,
+        read_timeout_s=settings.upload.read_timeout_s,
+        max_connections=settings.sync.concurrency,
+        ca_file=settings.api.ca_file,
+        user_agent=USER_AGENT,
+        now=clock.now,
+        exchange_limit_s=_exchange_limit_s(settings),
+    )
+    # The client takes a quarter of a second to make: that can pass while the first POST is on its way.
+    Thread(target=uploader.warm, name="warm-upload", daemon=True).start()
+    return uploader

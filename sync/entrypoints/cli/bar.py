@@ -1,0 +1,24 @@
+"""The progress bar of a drain on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+
+@contextmanager
+def bar() -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Shows how many of the entries that wait are delivered; what it is given is the report of the pass so far."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("delivering", total=None)
+
+        def show(report: dict[str, Any]) -> None:
+            delivered, waiting = report["delivered"], report["waiting"]
+            progress.update(task, completed=delivered, total=delivered + waiting)
+
+        yield show

@@ -1,0 +1,133 @@
+"""`fieldsync capture`: from files or a pipe to a durable entry, or a refusal that names every problem at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sync.entrypoints.cli.output import print_json, reported
+from sync.errors import InputRefused, Problem
+
+if TYPE_CHECKING:
+    from sync.capture import Captured
+
+# One byte more than the largest body is enough to know that it is too large.
+_MOST_BYTES = 1024 * 1024 + 1
+
+
+@click.command()
+@click.argument("kind")
+@click.option(
+    "--data", "data", required=True, metavar="FILE|-", help="The API's JSON body; - reads standard input."
+)
+@click.option(
+    "--signature", type=click.Path(path_type=Path), metavar="IMAGE", help="The signature: JPEG or PNG."
+)
+@click.option("--target", metavar="ID", help="The intervention it changes: a server id, or local:ENTRY.")
+@click.option("--id", "id_", metavar="UUID", help="Makes a repeat of this capture harmless.")
+@click.option("--after", metavar="ENTRY", help="Deliver only after this entry.")
+@click.option("--owner", metavar="NAME", help="Whose entry it is; else the one whose tokens this device has.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def capture(
+    debug: bool,
+    kind: str,
+    data: str,
+    signature: Path | None,
+    target: str | None,
+    id_: str | None,
+    after: str | None,
+    owner: str | None,
+    as_json: bool,
+) -> None:
+    """Make an intervention and its signature durable, network or not.
+
+    KIND is what to do, such as unplanned-preventive. Done when it is printed: from then on it survives a power cut.
+    """
+    with reported(as_json=as_json, debug=debug):
+        captured = _capture(kind, data, signature, target, id_, after, owner)
+        if as_json:
+            print_json(captured.to_json())
+            return
+        for warning in captured.warnings:
+            click.echo(f"note: {warning['message']}", err=True)
+        again = " (captured before, nothing was added)" if captured.duplicate else ""
+        click.echo(f"captured {captured.id}{again}")
+
+
+def _capture(
+    kind: str,
+    data: str,
+    signature: Path | None,
+    target: str | None,
+    id_: str | None,
+    after: str | None,
+    owner: str | None,
+) -> Captured:
+    from config.settings import load
+    from storage.control import CLOCK, get
+    from storage.queries import Reader
+    from sync import app
+    from sync import capture as front_door
+    from sync.clock import Clock
+    from sync.operations import by_kind
+
+    operation = by_kind(kind)
+    if target is not None and not operation.needs_target:
+        raise InputRefused(
+            [
+                Problem(
+                    "--target", "target_not_wanted", f"{kind} makes a new intervention. Leave --target out."
+                )
+            ]
+        )
+    settings = load()
+    given = front_door.Input(kind, _read(data), signature, id_, after, owner)
+    checked = front_door.check_input(given, app.image_limits(settings))
+    clock = Clock()
+    database = app.open_outbox(settings.storage.dir, clock)
+    try:
+        with database.read() as transaction:
+            known_clock = get(transaction, CLOCK)
+            parent = None if after is None else Reader(transaction.cursor).resolve(after)
+        return front_door.capture(
+            database,
+            checked,
+            clock=clock,
+            new_id=app.new_id(clock),
+            owner=owner or app.owner(settings),
+            after=parent,
+            clock_offset_s=None if known_clock is None else float(known_clock["offset_s"]),
+            reserve_bytes=settings.storage.reserve_mib * 1024 * 1024,
+        )
+    finally:
+        database.close()
+
+
+def _read(source: str) -> bytes:
+    if source == "-":
+        return sys.stdin.buffer.read(_MOST_BYTES)
+    try:
+        path = Path(source)
+        if not path.is_file():
+            # A pipe or device would make a person wait for nothing; a folder has no bytes.
+            what = "is not a file" if path.exists() else "does not exist"
+            raise InputRefused(
+                [Problem("--data", "data_not_found", f"{source} {what}. Give a JSON file, or -.")]
+            )
+        with path.open("rb") as stream:
+            return stream.read(_MOST_BYTES)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputRefused(
+            [
+                Problem(
+                    "--data",
+                    "data_unreadable",
+                    f"{source} cannot be read ({reason}). Give a JSON file, or -.",
+                )
+            ]
+        ) from None

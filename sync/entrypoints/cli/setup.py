@@ -1,0 +1,219 @@
+"""`fieldsync auth` and `fieldsync config`: who this device speaks for, and which settings are in force."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sync.entrypoints.cli.exits import Exit
+from sync.entrypoints.cli.output import Failed, print_json, reported
+
+_MOST_BYTES = 65536
+
+
+@click.group()
+def auth() -> None:
+    """Sign-in tokens of this device. They come from standard input or files, never from arguments."""
+
+
+@auth.command("set")
+@click.option("--owner", metavar="NAME", help="Whose tokens; without it the device's own.")
+@click.option("--token-file", type=click.Path(path_type=Path), help="File with the bearer token.")
+@click.option("--session-token-file", type=click.Path(path_type=Path), help="File with the session token.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def auth_set(
+    debug: bool, owner: str | None, token_file: Path | None, session_token_file: Path | None, as_json: bool
+) -> None:
+    """Store a pair of tokens, readable by this user only.
+
+    Without files, standard input holds JSON ({"accessToken": ..., "sessionToken": ...}, also inside "data", as the
+    sign-in answers it) or two lines: bearer token, session token.
+    """
+    with reported(as_json=as_json, debug=debug):
+        from config.basics import read_basics
+        from storage.folder import StorageFolder, from_os_error
+        from sync.credentials import TokensRefused
+        from sync.secret import Secret
+
+        if (token_file is None) != (session_token_file is None):
+            raise _refused("give both --token-file and --session-token-file, or neither")
+        if token_file is not None and session_token_file is not None:
+            bearer, session = _from_file(token_file), _from_file(session_token_file)
+        else:
+            bearer, session = _from_stdin()
+        basics = read_basics(os.environ)
+        try:
+            StorageFolder(basics.storage_dir).make()
+            basics.credentials().store(owner, Secret(bearer), Secret(session))
+        except TokensRefused as refused:
+            raise _refused(str(refused)) from None
+        except OSError as error:
+            raise from_os_error(error, basics.storage_dir) from None
+        _wake(basics.storage_dir)
+        _print_status(as_json)
+
+
+def _refused(message: str) -> Failed:
+    return Failed(Exit.REFUSED, "tokens_refused", message, next_command="fieldsync auth set --help")
+
+
+def _from_file(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_MOST_BYTES).decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _refused(f"{path} cannot be read ({getattr(error, 'strerror', 'it is not text')})") from None
+
+
+def _from_stdin() -> tuple[str, str]:
+    if sys.stdin.isatty():
+        click.echo("paste the bearer token, then the session token (not shown):", err=True)
+        import getpass
+
+        return getpass.getpass("bearer: ").strip(), getpass.getpass("session: ").strip()
+    try:
+        text = sys.stdin.buffer.read(_MOST_BYTES).decode()
+    except UnicodeDecodeError:
+        raise _refused("standard input is not text") from None
+    try:
+        document: Any = json.loads(text)
+        document = document.get("data", document)
+        return str(document["accessToken"]).strip(), str(document["sessionToken"]).strip()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) != 2:
+        raise _refused(
+            "standard input holds neither a sign-in answer as JSON nor two lines with the two tokens"
+        )
+    return lines[0], lines[1]
+
+
+def _wake(folder: Path) -> None:
+    """A running worker takes new tokens at once."""
+    from storage import control
+    from storage.folder import StorageFolder
+    from storage.guard import check_present
+    from storage.schema import open_database
+    from sync.clock import Clock
+
+    if not check_present(StorageFolder(folder)):
+        return
+    clock = Clock()
+    database = open_database(StorageFolder(folder), new_id="", now=clock.now())
+    try:
+        with database.write() as transaction:
+            control.wake(transaction, now=clock.now_ms())
+    finally:
+        database.close()
+
+
+@auth.command("status")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def auth_status(debug: bool, as_json: bool) -> None:
+    """Whose tokens are here, and until when."""
+    with reported(as_json=as_json, debug=debug):
+        _print_status(as_json)
+
+
+def _print_status(as_json: bool) -> None:
+    from config.basics import read_basics
+
+    known = read_basics(os.environ).credentials().status(datetime.now(UTC))
+    lines = [
+        {
+            "owner": each.owner,
+            "state": each.state,
+            "expires_at": None
+            if each.expires_at is None
+            else each.expires_at.isoformat().replace("+00:00", "Z"),
+        }
+        for each in known
+    ]
+    if as_json:
+        print_json({"schema": 1, "auth": lines})
+        return
+    for line in lines:
+        until = f" until {line['expires_at']}" if line["expires_at"] else ""
+        click.echo(f"{line['owner'] or 'this device'}: {line['state']}{until}")
+    if any(each.state != "ok" for each in known):
+        click.echo("next: fieldsync auth set", err=True)
+
+
+@auth.command("clear")
+@click.option("--owner", metavar="NAME", help="Whose tokens; without it the device's own.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def auth_clear(debug: bool, owner: str | None, as_json: bool) -> None:
+    """Forget a stored pair. Tokens that the configuration names stay."""
+    with reported(as_json=as_json, debug=debug):
+        from config.basics import read_basics
+        from sync.credentials import TokensRefused
+
+        try:
+            cleared = read_basics(os.environ).credentials().clear(owner)
+        except TokensRefused as refused:
+            raise _refused(str(refused)) from None
+        if as_json:
+            print_json({"cleared": cleared})
+        else:
+            click.echo("forgotten" if cleared else "there was nothing stored")
+
+
+@click.group()
+def config() -> None:
+    """The settings in force, and whether they are right."""
+
+
+@config.command("show")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def config_show(debug: bool, as_json: bool) -> None:
+    """Every setting, its value, and where the value comes from. Secrets are only said to be set or not."""
+    with reported(as_json=as_json, debug=debug):
+        from config.settings import load
+        from config.view import public_view
+
+        view = public_view(load())
+        if as_json:
+            print_json({"schema": 1, **view})
+            return
+        for section, values in view["settings"].items():
+            for key, value in values.items():
+                name = f"{section}.{key}"
+                click.echo(
+                    f"{name} = {json.dumps(value, default=str)}  ({view['sources'].get(name, 'default')})"
+                )
+
+
+@config.command("check")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def config_check(debug: bool, as_json: bool) -> None:
+    """Whether the settings can be used; every problem at once, and advice where something looks wrong."""
+    with reported(as_json=as_json, debug=debug):
+        from config.settings import load
+        from config.view import advice
+
+        found = advice(load())
+        if as_json:
+            print_json(
+                {
+                    "schema": 1,
+                    "ok": True,
+                    "advice": [
+                        {"path": each.path, "code": each.code, "message": each.message} for each in found
+                    ],
+                }
+            )
+            return
+        click.echo("the configuration can be used")
+        for each in found:
+            click.echo(f"  {each.path}: {each.message}", err=True)

@@ -1,0 +1,95 @@
+"""`fieldsync resync`, `pause`, `resume`: what a person orders. Safe beside a running worker."""
+
+from __future__ import annotations
+
+import click
+
+from sync.entrypoints.cli.exits import Exit
+from sync.entrypoints.cli.output import Failed, print_json, reported
+
+_STATES = ("pending", "sending", "in_doubt", "accepted", "parked", "dead")
+
+
+@click.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "all_", is_flag=True, help="Every entry that is not finished.")
+@click.option(
+    "--state", "states", multiple=True, type=click.Choice(_STATES), help="All entries in this state."
+)
+@click.option("--reason", metavar="CODE", help="All entries that wait for this reason.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def resync(
+    debug: bool,
+    ids: tuple[str, ...],
+    all_: bool,
+    states: tuple[str, ...],
+    reason: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Go on now: forget the waits. With a selection, also release what is parked and requeue what is dead.
+
+    An entry in doubt is never sent again by this.
+    """
+    with reported(as_json=as_json, debug=debug):
+        from sync import commands
+        from sync.entrypoints.cli.outbox import opened
+
+        if ids and (all_ or states or reason):
+            raise Failed(
+                Exit.REFUSED,
+                "usage",
+                "give either IDs or a selection",
+                next_command="fieldsync resync --help",
+            )
+        selection = commands.Selection(ids, all_, states, reason)
+        with opened() as (database, clock):
+            done = commands.resync(database, selection, clock, dry_run=dry_run)
+        if as_json:
+            print_json(done.to_json())
+            return
+        would = "would be " if dry_run else ""
+        click.echo(
+            f"{would}hastened {done.hastened}, {would}released {done.released}, {would}requeued {done.requeued}"
+        )
+        for skipped in done.skipped:
+            click.echo(f"  left alone {skipped['id'][-8:]}: {skipped['why']}")
+        if done.drain == "none" and not dry_run:
+            click.echo("no worker is running; next: fieldsync sync", err=True)
+
+
+@click.command()
+@click.option("--reason", metavar="TEXT", help="Why, for those who look.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def pause(debug: bool, reason: str | None, as_json: bool) -> None:
+    """Hold the whole queue. Captures still work; no entry changes state."""
+    with reported(as_json=as_json, debug=debug):
+        from sync import commands
+        from sync.entrypoints.cli.outbox import opened
+
+        with opened() as (database, clock):
+            changed = commands.pause(database, reason, clock)
+        if as_json:
+            print_json({"paused": True, "changed": changed})
+        else:
+            click.echo("paused; what is on the wire finishes. next: fieldsync resume")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def resume(debug: bool, as_json: bool) -> None:
+    """Let the queue go on, whoever held it."""
+    with reported(as_json=as_json, debug=debug):
+        from sync import commands
+        from sync.entrypoints.cli.outbox import opened
+
+        with opened() as (database, clock):
+            changed = commands.resume(database, clock)
+        if as_json:
+            print_json({"paused": False, "changed": changed})
+        else:
+            click.echo("the queue goes on" if changed else "the queue was not paused")
