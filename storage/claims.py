@@ -69,7 +69,7 @@ class Filter:
 
     signed: bool = True  # sends of kinds with a signature
     unsigned: bool = True  # sends of kinds without
-    retries: bool = True  # entries that were tried before
+    retries: bool = True  # entries that were sent before
 
 
 # Trouble after the receipt stops no chain: the server id is known from then on.
@@ -120,7 +120,7 @@ def due_sends_statement(wanted: Filter) -> Prepared:
     if not wanted.unsigned:
         statement = statement.where(ENTRY.c.has_signature == 1)
     if not wanted.retries:
-        statement = statement.where(ENTRY.c.attempt_n == 0)
+        statement = statement.where(ENTRY.c.request_digest.is_(None))
     return Prepared(statement.order_by(ENTRY.c.seq).limit(bindparam("most")))
 
 
@@ -259,7 +259,7 @@ def mark_sending(
     fence = row.lease_fence + 1
     changes = {"lease_owner": owner, "lease_fence": fence, "lease_expires_at": lease_until}
     sent = {"request_path": path, "request_body": body, "request_digest": digest, "last_sent_at": now}
-    if due.attempt_n == 0:
+    if due.request_digest is None:
         sent["first_sent_at"] = now
     moved = move(transaction, row, Event.SEND, reason=None, attempt_n=n, **changes, **sent)
     assert moved, "the row was read in this transaction"

@@ -85,10 +85,19 @@ TRANSITIONS: Final[dict[tuple[State, Event], State | None]] = {
 }
 
 
+# A parked entry is several things at once; what may happen to it depends on the stage it remembers.
+_ONLY_FROM_STAGE: Final[dict[tuple[State, Event], frozenset[State]]] = {
+    (State.PARKED, Event.FOUND): STAGES - {State.ACCEPTED},
+    (State.PARKED, Event.FOUND_COMPLETE): STAGES - {State.ACCEPTED},
+    (State.PARKED, Event.ABSENT): frozenset({State.IN_DOUBT}),
+    (State.PARKED, Event.UNSIGNED): frozenset({State.ACCEPTED}),
+}
+
+
 def next_state(state: State, event: Event, stage: State | None = None) -> State:
     """Where `event` takes an entry that is in `state`.
 
-    `stage` is what a parked or dead entry remembers; only RELEASE and REQUEUE look at it.
+    `stage` is what a parked or dead entry remembers.
 
     Raises:
         IllegalTransition: the table has no such move, or a held entry remembers no stage.
@@ -97,6 +106,8 @@ def next_state(state: State, event: Event, stage: State | None = None) -> State:
         target = TRANSITIONS[state, event]
     except KeyError:
         raise IllegalTransition(f"an entry that is {state} cannot {event}") from None
+    if (allowed := _ONLY_FROM_STAGE.get((state, event))) is not None and stage not in allowed:
+        raise IllegalTransition(f"an entry that is {state} from {stage or 'an unknown stage'} cannot {event}")
     if target is not _BACK_TO_STAGE:
         return target
     if stage not in STAGES:

@@ -62,6 +62,7 @@ class Job:
     first_attempt_at: datetime | None
     owner: str | None
     has_signature: bool
+    repeat: bool  # it was sent, or its upload tried, before
     lease: Lease
     digest: str
     request: ApiRequest | None = None

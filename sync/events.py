@@ -36,6 +36,8 @@ UNCAUGHT: Final = "uncaught"
 
 # At DEBUG these print whole requests: every header, every signed address.
 _NEVER_DEBUG: Final = ("botocore", "urllib3", "boto3", "s3transfer", "httpx", "httpcore")
+# These tell each request or each wake-up at INFO, which our own events tell already.
+_TALKATIVE: Final = ("httpx", "alembic", "apscheduler")
 _SECRET_FIELDS: Final = frozenset(
     {
         "token",
@@ -78,6 +80,8 @@ def configure_logging(
     root.setLevel(level)
     for name in _NEVER_DEBUG:
         logging.getLogger(name).setLevel(max(logging.INFO, root.level))
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 
 def log_uncaught() -> None:

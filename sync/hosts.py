@@ -12,8 +12,8 @@ from sync import gate as g
 from sync.gate import Gate, Host, Mode
 from sync.policy import RETRY_AFTER_CAP_S, HostNews
 
-# An upload host that took an image this recently needs no canary.
-_PROOF_LASTS_S: Final = 300.0
+# How often a success that only proves what was known is worth a write.
+_PROOF_WRITTEN_S: Final = 150.0
 
 
 class Hosts:
@@ -31,12 +31,11 @@ class Hosts:
         for host in Host:
             known = Gate.from_json(stored.get(host.value))
             if host.value not in stored and host is Host.API:
-                # Nothing known: the first sends find out. An unknown upload host gets a canary instead, because
-                # every further POST would mint a URL that may die unused.
-                known = Gate(Mode.OPEN)
+                known = Gate(Mode.OPEN)  # nothing known: the first sends find out
             self._stored[host] = known
             known = g.clamped(known, now, probe_cap_s=self._probe_cap_s, hold_cap_s=RETRY_AFTER_CAP_S)
-            if host is Host.UPLOAD and known.mode is Mode.OPEN and not _fresh(known, now):
+            if host is Host.UPLOAD and known.mode is Mode.OPEN:
+                # Each pass proves the upload host anew with one canary: every POST mints a URL that may die unused.
                 known = Gate(Mode.CANARY, proven_at=known.proven_at)
             self._gates[host] = known
 
@@ -44,7 +43,7 @@ class Hosts:
         """Write the gates that changed. A success that proves what was known is not worth a write."""
         for host, gate in self._gates.items():
             before = self._stored.get(host)
-            if before is None or _told(gate) != _told(before) or not _fresh_enough(before, gate):
+            if before is None or _told(gate) != _told(before) or not _same_proof(before, gate):
                 control.put(transaction, control.GATE + host.value, gate.to_json(), now=now_ms)
                 self._stored[host] = gate
 
@@ -100,15 +99,11 @@ class Hosts:
                 self._gates[host] = Gate(Mode.CANARY, gate.reason, gate.since, proven_at=gate.proven_at)
 
 
-def _fresh(gate: Gate, now: datetime) -> bool:
-    return gate.proven_at is not None and 0 <= (now - gate.proven_at).total_seconds() < _PROOF_LASTS_S
-
-
 def _told(gate: Gate) -> tuple[object, ...]:
     return gate.mode, gate.reason, gate.probe_at, gate.hold_until, gate.failures
 
 
-def _fresh_enough(before: Gate, gate: Gate) -> bool:
+def _same_proof(before: Gate, gate: Gate) -> bool:
     if gate.proven_at is None or before.proven_at is None:
         return gate.proven_at == before.proven_at
-    return abs((gate.proven_at - before.proven_at).total_seconds()) < _PROOF_LASTS_S / 2
+    return abs((gate.proven_at - before.proven_at).total_seconds()) < _PROOF_WRITTEN_S

@@ -51,7 +51,7 @@ class Intake:
         jobs = self._uploads(transaction, ledger, active, idle, now)
         jobs += self._sends(transaction, ledger, [*active, *jobs], idle - len(jobs), now)
         for job in jobs:
-            if job.attempt_n > 1:
+            if job.repeat:
                 ledger.budget.retried()
         return jobs
 
@@ -82,6 +82,7 @@ class Intake:
                     None if due.first_attempt_at is None else from_ms(due.first_attempt_at),
                     due.owner,
                     has_signature=True,
+                    repeat=due.attempts > 0,
                     lease=lease,
                     digest=due.request_digest or "",
                     url=due.presigned_url,
@@ -99,7 +100,7 @@ class Intake:
         signed = _signed_width(transaction, ledger.hosts, now, active, width)
         jobs: list[Job] = []
         held_now: set[str | None] = set()
-        first_tries_only = ledger.budget.spent and any(job.attempt_n > 1 for job in active)
+        first_tries_only = ledger.budget.spent and any(job.repeat for job in active)
         # Signed kinds may be narrower than the rest: ask for them and for the others, then keep capture order.
         dues = claims.due_sends(
             transaction, Filter(signed=True, unsigned=False, retries=not first_tries_only), signed
@@ -123,7 +124,7 @@ class Intake:
             job = self._send(transaction, ledger, due, tokens, now)
             if job is not None:
                 jobs.append(job)
-                if ledger.budget.spent and due.attempt_n > 0:
+                if ledger.budget.spent and job.repeat:
                     break
         return jobs
 
@@ -159,6 +160,7 @@ class Intake:
             None if due.first_attempt_at is None else from_ms(due.first_attempt_at),
             due.owner,
             has_signature=operation.has_signature,
+            repeat=due.request_digest is not None,
             lease=lease,
             digest=digest,
             request=request,

@@ -148,6 +148,7 @@ class Ledger:
         return replace(
             job,
             step=Step.UPLOAD,
+            repeat=False,
             attempts=0,
             first_attempt_at=None,
             attempt_n=lease.attempt_n,

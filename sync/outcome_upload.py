@@ -116,6 +116,9 @@ def _no_answer(failure: Failure) -> Outcome:
 
 def _success(reply: Reply, md5_hex: str) -> Outcome:
     etag = reply.headers.get("etag", "").strip().removeprefix("W/").strip('"').lower()
+    if etag == md5_hex.lower() and not reply.body.strip():
+        # Some stores call their empty answer HTML; a page with something on it comes from somebody else.
+        return Uploaded(reason="uploaded", status=reply.status, etag=etag)
     if not etag or is_html(reply):
         return NotOurs(reason="not_storage", **_told(reply))
     # With KMS or a customer's key the ETag is no MD5; the storage has checked our Content-MD5 instead.

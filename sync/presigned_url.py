@@ -133,7 +133,7 @@ def read_url(url: str, rules: UrlRules) -> PresignedUrl:
     if problems or host is None or port is None:
         raise UrlRefused(*problems)
     return PresignedUrl(
-        url=Secret(url),
+        url=Secret(url, remembered=False),
         scheme=scheme,
         host=host,
         port=port,

@@ -37,9 +37,11 @@ class Secret:
     __slots__ = ("_value",)
     _value: str
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, *, remembered: bool = True) -> None:
+        """`remembered` False is for the many and short-lived that `redact` knows by their form, such as signed URLs."""
         object.__setattr__(self, "_value", value)
-        _remember(value)
+        if remembered:
+            _remember(value)
 
     def reveal(self) -> str:
         return self._value

@@ -93,9 +93,11 @@ class PutServer:
                 while (head := _head(reader.readline)) is not None:
                     line, headers = head
                     early = Request(line, headers, b"", number)
-                    if self._at_headers is not None and not self._at_headers(client, early):
-                        self.requests.append(early)
-                        return
+                    if self._at_headers is not None:
+                        self.requests.append(early)  # before the answer: the client may go away during it
+                        if not self._at_headers(client, early):
+                            return
+                        self.requests.remove(early)
                     body = reader.read(int(early.header("content-length") or 0))
                     request = Request(line, headers, body, number)
                     self.requests.append(request)

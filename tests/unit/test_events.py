@@ -79,7 +79,7 @@ PATHS: dict[str, Callable[[logging.Logger], object]] = {
         log, "attempt_ended", url=SIGNED, token=CANARY, detail={"cookie": CANARY}
     ),
     "secret field": lambda log: events.log(log, "tokens_changed", bearer=CANARY, also=[Secret(CANARY), JWT]),
-    "logger of httpx": lambda log: logging.getLogger("httpx").info('HTTP Request: PUT %s "200"', SIGNED),
+    "logger of httpx": lambda log: logging.getLogger("httpx").warning('HTTP Request: PUT %s "200"', SIGNED),
     "logger below botocore": lambda log: logging.getLogger("botocore.retries").warning("again: %s", SIGNED),
 }
 

@@ -187,10 +187,8 @@ def config_show(debug: bool, as_json: bool) -> None:
             return
         for section, values in view["settings"].items():
             for key, value in values.items():
-                name = f"{section}.{key}"
-                click.echo(
-                    f"{name} = {json.dumps(value, default=str)}  ({view['sources'].get(name, 'default')})"
-                )
+                source = view["sources"][section][key]
+                click.echo(f"{section}.{key} = {json.dumps(value, default=str)}  ({source})")
 
 
 @config.command("check")
