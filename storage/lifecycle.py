@@ -55,9 +55,10 @@ TRANSITIONS: Final[dict[tuple[State, Event], State | None]] = {
     (State.PENDING, Event.SEND): State.SENDING,
     (State.PENDING, Event.PARK): State.PARKED,
     (State.PENDING, Event.DISCARD): State.DISCARDED,
-    # A late answer to an earlier attempt: evidence is always adopted.
+    # A late answer to an earlier attempt: evidence is always adopted, or makes a second send a matter of doubt.
     (State.PENDING, Event.FOUND): State.ACCEPTED,
     (State.PENDING, Event.FOUND_COMPLETE): State.DONE,
+    (State.PENDING, Event.DOUBT): State.IN_DOUBT,
     (State.SENDING, Event.ACCEPTED): State.ACCEPTED,
     (State.SENDING, Event.COMPLETED): State.DONE,
     (State.SENDING, Event.RETRY): State.PENDING,

@@ -142,8 +142,8 @@ def record_accepted(
         return Kept.ID_TAKEN, None
     changes: dict[str, Any] = {
         "server_id": answer.server_id,
-        "presigned_url": answer.presigned_url,
-        "url_expires_at": answer.url_expires_at,
+        "presigned_url": answer.presigned_url if row.has_signature else None,
+        "url_expires_at": answer.url_expires_at if row.has_signature else None,
         "url_received_at": now,
         "reason": None,
         "due_at": 0,
@@ -174,14 +174,18 @@ def _created_by_another(transaction: Transaction, seq: int, server_id: int) -> b
 
 
 def _park_sent(transaction: Transaction, row: Held, now: int) -> None:
-    """Park an entry that was sent and must not be sent again by anybody's reflex: it goes through doubt."""
-    if row.state is State.SENDING:
+    """Park an entry that was accepted and must not be sent again by anybody's reflex: what it keeps is its doubt."""
+    if row.state is State.PARKED:
+        kept = {"stage": State.IN_DOUBT.value, "certainly_created": 1, "reason": "server_id_taken"}
+        change(transaction, row, **kept, **freed(row))
+        return
+    if row.state is State.IN_DOUBT:
+        change(transaction, row, certainly_created=1, **freed(row))
+    else:
         move(transaction, row, Event.DOUBT, certainly_created=1, doubt_at=now, **freed(row))
-        after = held(transaction, seq=row.seq)
-        assert after is not None, "the row was changed in this transaction"
-        row = after
-    if row.state is not State.PARKED:
-        move(transaction, row, Event.PARK, reason="server_id_taken", due_at=0, **freed(row))
+    doubted = held(transaction, seq=row.seq)
+    assert doubted is not None, "the row was changed in this transaction"
+    move(transaction, doubted, Event.PARK, reason="server_id_taken", due_at=0, **freed(doubted))
 
 
 def park_accepted(transaction: Transaction, seq: int, *, reason: str) -> None:
