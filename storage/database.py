@@ -89,8 +89,8 @@ class Database:
                     cursor.execute("ROLLBACK")
                 connection.close()
 
-    def data_version(self) -> Any:
-        """A connection for `PRAGMA data_version`: its number changes when another connection has committed."""
+    def probe(self) -> Any:
+        """A connection of its own for `probe.py`: it must not be one that commits itself."""
         return driver.connect_for_reading(self.folder.database)
 
     def checkpoint(self) -> None:

@@ -18,6 +18,7 @@ from storage import control
 from storage.database import Database
 from storage.errors import DatabaseUnusable, StorageProblem
 from storage.locks import FileLock, Holder
+from storage.probe import data_version, wishes
 from sync import events
 from sync.clock import Clock
 from sync.drain import Ask, Drain, DrainBusy, DrainReport
@@ -93,39 +94,38 @@ class Worker:
             next_run_time=datetime.now(UTC),
         )  # fmt: skip
         self._scheduler.add_job(self._checkpoint, "interval", seconds=CHECKPOINT_S, id="checkpoint")
+        probe = self._database.probe()
+        seen = wishes(probe)
         self._scheduler.start()
         events.log(_LOG, events.WORKER_STARTED, pid=os.getpid())
         try:
-            self._watch()
+            self._watch(probe, seen)
         finally:
+            probe.close()
             # A pass under way was told to stop and ends by itself within seconds.
             self._scheduler.shutdown(wait=not self._drain.abandoned)
             events.log(_LOG, events.WORKER_STOPPED, pid=os.getpid())
 
-    def _watch(self) -> None:
-        """Look for captures and orders of other processes, and for a clock that parted from monotonic time."""
-        probe = self._database.data_version()
-        try:
-            version = seen = None
-            parted_s = self._clock.now().timestamp() - self._clock.monotonic_s()
-            while not self._stopping.wait(WATCH_S):
-                now_parted_s = self._clock.now().timestamp() - self._clock.monotonic_s()
-                if abs(now_parted_s - parted_s) > CLOCK_JUMP_S:
-                    parted_s = now_parted_s
-                    events.log(_LOG, events.CLOCK_JUMPED)
-                    self._wake()
-                current = probe.execute("PRAGMA data_version").fetchone()[0]
-                if current == version:
-                    continue
+    def _watch(self, probe: Any, seen: Any) -> None:
+        """Look for captures and orders of other processes, and for a clock that parted from monotonic time.
+
+        `seen` was read before the first pass began: what came in after that is noticed by one of the two.
+        """
+        version = None
+        parted_s = self._clock.now().timestamp() - self._clock.monotonic_s()
+        while not self._stopping.wait(WATCH_S):
+            now_parted_s = self._clock.now().timestamp() - self._clock.monotonic_s()
+            if abs(now_parted_s - parted_s) > CLOCK_JUMP_S:
+                parted_s = now_parted_s
+                events.log(_LOG, events.CLOCK_JUMPED)
+                self._wake()
+            current = data_version(probe)
+            if current != version:
                 version = current
-                wanted = probe.execute(
-                    "SELECT (SELECT max(seq) FROM entry), (SELECT value FROM control WHERE key = 'wake')"
-                ).fetchone()
-                if seen is not None and wanted != seen:
+                wanted = wishes(probe)
+                if wanted != seen:
+                    seen = wanted
                     self._wake()
-                seen = wanted
-        finally:
-            probe.close()
 
     def _wake(self) -> None:
         """A pass now; one that is running looks again when it is through."""
