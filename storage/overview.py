@@ -1,0 +1,87 @@
+"""What `status` asks beyond counts: whose entries wait, and how many stand behind a closed host or a held entry.
+
+Plain SQL and light, like `queries.py`; a dataclass would cost more than the queries. Everything is answered from an
+index, or looks at what is unsent only.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from sqlcipher3 import dbapi2
+
+from storage.queries import Reader
+
+# Owners are looked for among the oldest unsent entries: a device serves a team, not thousands.
+_OWNERS_AMONG: Final = 1000
+_OWNERS: Final = f"""
+    SELECT DISTINCT coalesce(owner, '')
+    FROM (SELECT owner FROM entry WHERE state = 'pending' ORDER BY seq LIMIT {_OWNERS_AMONG})
+"""  # noqa: S608  a number of ours
+_OLDEST: Final = "SELECT captured_at FROM entry WHERE state = ? ORDER BY seq LIMIT 1"
+_SIGNED: Final = "SELECT count(*), min(captured_at) FROM entry WHERE state = 'pending' AND has_signature = 1"
+_OF_OWNER: Final = (
+    "SELECT count(*), min(captured_at) FROM entry WHERE state = 'pending' AND coalesce(owner, '') = ?"
+)
+_UPLOAD_DUE: Final = "SELECT 1 FROM entry WHERE state = 'accepted' AND due_at = 0 LIMIT 1"
+# From the held entries, which are few, to those behind them. The same rule as in a claim: trouble after the receipt
+# stops no chain, and who needs a server id waits for that alone.
+_BEHIND_HELD: Final = """
+    SELECT count(*), min(captured_at) FROM entry WHERE state = 'pending' AND seq IN (
+        SELECT e.seq FROM entry p JOIN entry e ON e.after_entry = p.id
+        WHERE p.state IN ('parked', 'dead') AND NOT (p.state = 'parked' AND p.stage IS 'accepted')
+        UNION
+        SELECT e.seq FROM entry p JOIN entry e ON e.chain_key = p.chain_key AND e.seq > p.seq
+        WHERE p.state IN ('parked', 'dead') AND NOT (p.state = 'parked' AND p.stage IS 'accepted')
+        UNION
+        SELECT e.seq FROM entry p JOIN entry e ON e.target_entry = p.id
+        WHERE p.state IN ('parked', 'dead') AND p.server_id IS NULL
+    )
+"""
+
+
+class Group(NamedTuple):
+    """Some entries: how many, and when the oldest was captured (milliseconds), None where that is not known."""
+
+    n: int
+    oldest: int | None
+
+
+def sqlite_version() -> str:
+    """The SQLite that this program brings."""
+    return str(dbapi2.sqlite_version)
+
+
+def oldest_in(reader: Reader, state: str) -> int | None:
+    """When the first entry in this state was captured."""
+    return next((row["at"] for row in reader.rows(("at",), _OLDEST, (state,))), None)
+
+
+def unsent_owners(reader: Reader) -> list[str]:
+    """Whose entries wait to be sent ("" is: nobody's)."""
+    return sorted(row["owner"] for row in reader.rows(("owner",), _OWNERS))
+
+
+def unsent_signed(reader: Reader) -> Group:
+    """Unsent entries with a signature: they also wait for the upload host."""
+    return _group(reader, _SIGNED)
+
+
+def unsent_of(reader: Reader, owner: str) -> Group:
+    """Unsent entries of this owner ("" is: none named)."""
+    return _group(reader, _OF_OWNER, (owner,))
+
+
+def behind_held(reader: Reader) -> Group:
+    """Unsent entries that wait for one which is parked or dead."""
+    return _group(reader, _BEHIND_HELD)
+
+
+def upload_due(reader: Reader) -> bool:
+    """Whether a signature could be uploaded now, as far as its own waits go."""
+    return bool(reader.rows(("due",), _UPLOAD_DUE))
+
+
+def _group(reader: Reader, sql: str, values: tuple[Any, ...] = ()) -> Group:
+    row = reader.rows(("count", "oldest"), sql, values)[0]
+    return Group(row["count"], row["oldest"])

@@ -1,0 +1,187 @@
+"""Why an entry stands where it stands, until when, what happens next and what a person can do about it.
+
+Pure: the story of an entry, the facts about the queue and the present moment go in, plain sentences come out. The
+words are in one table a language (`explain_english.py` is complete); the causes are found here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from shlex import quote
+from typing import Any, Final
+
+from sync.explain_english import ENGLISH
+from sync.explain_words import Explained, Language, Words
+from sync.gate import Gate, Host, Mode, waits_until
+
+LANGUAGES: Final[Mapping[str, Language]] = {"en": ENGLISH}
+
+
+def explain(
+    story: Mapping[str, Any], control: Mapping[str, Any], now: datetime, *, language: str = "en"
+) -> Explained:
+    """What `show` says about the entry of this `story`.
+
+    `waiting_for` and `until` (ISO, UTC) are None where it waits for nothing, or for no moment that is known.
+    `person_can` has sentences, each with a command; it is empty where nothing is left to do.
+    """
+    words = LANGUAGES[language]
+    match story["state"]:
+        case "pending":
+            return _pending(story, control, now, words)
+        case "sending":
+            return _sending(story, now, words)
+        case "accepted":
+            return _accepted(story, control, now, words)
+        case "in_doubt":
+            created = "created" if story.get("certainly_created") else "in_doubt"
+            first = _words_of(words, story["reason"]).what if story["reason"] else ""
+            return _said(words, created, story, first=first)
+        case "parked" | "dead":
+            return _held(story, words)
+        case other:
+            return _said(words, other if other in ("done", "discarded") else "state_unknown", story)
+
+
+def reason_words(reason: str, *, language: str = "en") -> Words:
+    """What is said about a reason; one that is not known gets an honest general text."""
+    return _words_of(LANGUAGES[language], reason)
+
+
+def _pending(
+    story: Mapping[str, Any], control: Mapping[str, Any], now: datetime, words: Language
+) -> Explained:
+    return (
+        _paused(story, control, words)
+        or _blocked(story, words)
+        or _owner_held(story, control, words)
+        or _at_gate(story, control, now, words, Host.API)
+        or (_at_gate(story, control, now, words, Host.UPLOAD) if story["signature"] else None)
+        or _by_itself(story, now, words)
+    )
+
+
+def _accepted(
+    story: Mapping[str, Any], control: Mapping[str, Any], now: datetime, words: Language
+) -> Explained:
+    if _leased(story, now):
+        return _said(words, "uploading", story, until=story["lease"]["expires_at"])
+    return (
+        _paused(story, control, words)
+        or _at_gate(story, control, now, words, Host.UPLOAD)
+        or _by_itself(story, now, words)
+    )
+
+
+def _sending(story: Mapping[str, Any], now: datetime, words: Language) -> Explained:
+    if _leased(story, now):
+        return _said(words, "sending", story, until=story["lease"]["expires_at"])
+    return _said(words, "cut_off", story)
+
+
+def _held(story: Mapping[str, Any], words: Language) -> Explained:
+    """Parked or dead: what the reason says, and where the entry goes when a person lets it go on."""
+    reason = _words_of(words, story["reason"] or story["state"])
+    general = words.situations[story["state"]]
+    stage = words.stages.get(story.get("stage") or "", "")
+    return {
+        "waiting_for": reason.what,
+        "until": None,
+        "next_step": " ".join(filter(None, (reason.next or general.next, stage))),
+        "person_can": _commands(reason.can or general.can, story),
+    }
+
+
+def _paused(story: Mapping[str, Any], control: Mapping[str, Any], words: Language) -> Explained | None:
+    pause = control.get("pause")
+    if not pause:
+        return None
+    reason = _words_of(words, str(pause.get("reason") or "paused"))
+    told = _said(words, "paused", story, first=reason.what)
+    told["person_can"] = [*_commands(reason.can, story), *told["person_can"]]
+    return told
+
+
+def _blocked(story: Mapping[str, Any], words: Language) -> Explained | None:
+    blockers = story.get("blocked_by") or []
+    if not blockers:
+        return None
+    # One that needs a person explains more than one that is merely not through yet.
+    blocker = next((each for each in blockers if each["state"] in ("parked", "dead")), blockers[0])
+    stuck = blocker["state"] in ("parked", "dead", "discarded")
+    told = _said(words, "blocked_for_good" if stuck else "blocked", {**story, "id": blocker["id"]})
+    told["waiting_for"] = told["waiting_for"].replace("{state}", blocker["state"])
+    return told
+
+
+def _owner_held(story: Mapping[str, Any], control: Mapping[str, Any], words: Language) -> Explained | None:
+    hold = control.get(f"pause:owner:{story['owner'] or ''}")
+    if not hold:
+        return None
+    probe_at = hold.get("probe_at")
+    until = iso(datetime.fromtimestamp(probe_at / 1000, UTC)) if probe_at else None
+    return _said(words, "owner_held", story, until=until)
+
+
+def _at_gate(
+    story: Mapping[str, Any], control: Mapping[str, Any], now: datetime, words: Language, host: Host
+) -> Explained | None:
+    gate = Gate.from_json(control.get(f"gate:{host.value}"))
+    moment = waits_until(gate, now)
+    if moment is None and gate.mode is not Mode.CLOSED:
+        return None
+    situation = {Host.API: "api", Host.UPLOAD: "upload"}[host]
+    if host is Host.UPLOAD and story["state"] == "pending":
+        situation = "upload_before_send"
+    reason = _words_of(words, gate.reason or "no_connection")
+    first = (reason.of_storage if host is Host.UPLOAD else "") or reason.what
+    told = _said(words, situation, story, until=None if moment is None else iso(moment), first=first)
+    told["person_can"] = [*_commands(reason.can, story), *told["person_can"]]
+    return told
+
+
+def _by_itself(story: Mapping[str, Any], now: datetime, words: Language) -> Explained:
+    """Its wait, or its turn."""
+    upload = story["state"] == "accepted"
+    last = _words_of(words, story["reason"]) if story["reason"] else Words("")
+    what = (last.of_storage if upload else "") or last.what
+    due_at = story["due_at"]
+    if due_at is not None and datetime.fromisoformat(due_at) > now:
+        return _said(words, "backoff", story, until=due_at, first=what)
+    return _said(words, "upload_turn" if upload else "turn", story, first=what)
+
+
+def _leased(story: Mapping[str, Any], now: datetime) -> bool:
+    lease = story.get("lease")
+    return bool(lease and lease["expires_at"] and datetime.fromisoformat(lease["expires_at"]) > now)
+
+
+def _said(
+    words: Language, situation: str, story: Mapping[str, Any], *, until: str | None = None, first: str = ""
+) -> Explained:
+    known = words.situations[situation]
+    return {
+        "waiting_for": " ".join(filter(None, (first, known.what))) or None,
+        "until": until,
+        "next_step": known.next,
+        "person_can": _commands(known.can, story),
+    }
+
+
+def _commands(sentences: tuple[str, ...], story: Mapping[str, Any]) -> list[str]:
+    owner = story.get("owner")
+    named = f" --owner {quote(owner)}" if owner else ""
+    return [each.replace("{id}", story["id"][-8:]).replace("{owner}", named) for each in sentences]
+
+
+def _words_of(words: Language, reason: str) -> Words:
+    known = words.reasons.get(reason)
+    if known is None:
+        return words.unknown._replace(what=words.unknown.what.replace("{reason}", reason))
+    return known if known.what else known._replace(what=words.sentences()[reason])
+
+
+def iso(at: datetime) -> str:
+    """An aware instant as `list --json` writes it."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,284 @@
+"""Every reason and every situation of an entry, explained in English.
+
+What happened in a try is said once, in `outcome_kinds.SENTENCES`; here is what it means and what a person can do.
+Only commands that exist are named. Another language is another table with the same keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from sync.explain_words import Language, Words
+
+_LOOK: Final = "See what was tried and what the server said: fieldsync show {id}"
+_AGAIN: Final = "Once the cause is gone, let it go on: fieldsync resync {id}"
+_SYNC: Final = "Try right now: fieldsync sync"
+_HASTEN: Final = "Forget the wait and go now: fieldsync resync {id}"
+_SUPPORT: Final = "Hand all that is known to support: fieldsync show {id} --json"
+_SIGN_IN: Final = "Sign in: fieldsync auth set{owner}"
+_HELD: Final = "Nothing happens by itself: it is kept whole until a person acts."
+_LIST_PARKED: Final = "fieldsync list --state parked"
+_RELEASE: Final = "fieldsync resync --reason "
+
+
+def _sentences() -> Mapping[str, str]:
+    from sync.outcome_kinds import SENTENCES  # its classes take longer to make than all the rest of a look
+
+    return SENTENCES
+
+
+def _held(*can: str, what: str = "", command: str = _LIST_PARKED) -> Words:
+    """A reason that holds an entry until a person acts."""
+    return Words(what, can, _HELD, command)
+
+
+def _passing(*can: str, what: str = "", command: str = "fieldsync sync", of_storage: str = "") -> Words:
+    """A reason to wait that ends by itself."""
+    return Words(what, can, "It is tried again by itself.", command, of_storage)
+
+
+_PASSING: Final = {
+    reason: _passing()
+    for reason in (
+        "no_free_connection", "proxy_failed", "not_sent_whole",
+        "exchange_too_long", "answer_lost", "answer_late", "answer_garbled", "answer_unclear", "server_trouble",
+        "server_hurried", "upload_damaged", "upload_unconfirmed", "upload_trouble", "upload_answer_lost",
+    )
+}  # fmt: skip
+_OF_THE_NETWORK: Final = {
+    reason: _passing("Sign in to this network in a browser, or change the network, then: fieldsync sync")
+    for reason in ("redirected", "network_sign_in", "page_instead_of_answer", "not_storage")
+}
+_OF_THE_URL: Final = {
+    reason: _held("Let the same address be tried again: fieldsync resync {id}", _SUPPORT)
+    for reason in (
+        "upload_forbidden", "upload_signature_mismatch", "upload_signer_invalid", "upload_wrong_place",
+        "upload_missing_place", "upload_too_large", "upload_refused",
+    )
+}  # fmt: skip
+_NO_URL: Final = (
+    "Tell whoever runs the server that this intervention has no signature; all they need: "
+    "fieldsync show {id} --json"
+)
+_OURS: Final = {
+    "accepted": Words("", (), "Its signature follows.", "fieldsync sync"),
+    "uploaded": Words("", (), "Nothing more is to do.", "fieldsync status"),
+    "no_connection": _passing(of_storage="The storage could not be reached."),
+    "connect_timeout": _passing(of_storage="The storage could not be reached in time."),
+    "busy": _passing(command="fieldsync status", of_storage="The storage asks us to slow down."),
+    "tls_untrusted": _passing(
+        "Check date and time of this device and the setting api.ca_file: fieldsync config check",
+        "Then try again: fieldsync sync",
+        command="fieldsync config check",
+        of_storage="The storage's certificate cannot be trusted, so nothing was sent.",
+    ),
+    "auth_required": _passing(
+        _SIGN_IN,
+        what="The sign-in is missing, has expired, or was refused by the server.",
+        command="fieldsync auth set",
+    ),
+    "endpoint_missing": Words(
+        "",
+        (
+            "Check api.base_url and api.unplanned_path: fieldsync config check",
+            "Then let the queue go on: fieldsync resume",
+        ),
+        "Nothing is sent until a person lets the queue go on.",
+        "fieldsync config check",
+    ),
+    "rejections_suspicious": Words(
+        "Several different entries in a row were refused for good, so something else may be wrong.",
+        (
+            "Look at what was refused, and why: fieldsync list --state dead",
+            "Check which server is addressed: fieldsync config check",
+            "When the cause is gone, take up what was refused: fieldsync resync --state dead",
+        ),
+        "Nothing is sent until a person lets the queue go on.",
+        "fieldsync list --state dead",
+    ),
+    "person": Words("A person has paused the queue.", (), "", "fieldsync resume"),
+    "paused": Words("The queue is paused.", (), "", "fieldsync resume"),
+    "forbidden": _held(_LOOK, _SIGN_IN, _AGAIN, command="fieldsync list --state dead"),
+    "refused": _held(
+        _LOOK,
+        "If the server was wrong and is put right, send it again: fieldsync resync {id}",
+        command="fieldsync list --state dead",
+    ),
+    "target_missing": _held(_LOOK, "If it is there again, send it again: fieldsync resync {id}"),
+    "local_fault": _held(_LOOK, _AGAIN, _SUPPORT),
+    "conflict": _held(_LOOK, _SUPPORT),
+    "answer_unusable": _held(
+        "It arrived and is never sent again; compare with the server: fieldsync show {id}",
+        _SUPPORT,
+    ),
+    "arrival_unknown": _held(
+        "Look on the server for an intervention with this start, provider and sites: fieldsync show {id}",
+        "See how doubt is settled here (sync.in_doubt): fieldsync config check",
+        "Put it back in doubt, to be settled in that way: fieldsync resync {id}",
+        what="It was sent, but no answer came: nobody knows yet whether the server has it.",
+    ),
+    "server_id_taken": _held(
+        "Compare the receipts of both entries: fieldsync show {id} --json",
+        _SUPPORT,
+        what="The server answered with an intervention that another entry of this device had made.",
+    ),
+    "attempts_exhausted": _held(
+        _LOOK,
+        "Give it a fresh set of tries: fieldsync resync {id}",
+        what="It was tried as often as the settings allow.",
+        command=f"{_RELEASE}attempts_exhausted",
+    ),
+    "kind_unknown": _held(
+        "Install the fieldsync that captured it again, then: fieldsync resync {id}",
+        what="This program does not know this kind of entry; a newer one captured it.",
+    ),
+    "payload_damaged": _held(
+        _SUPPORT, _LOOK, what="What is stored is not what was captured, so it is not sent."
+    ),
+    "signature_damaged": _held(
+        _SUPPORT,
+        _LOOK,
+        what="The stored signature image is missing or is not what was captured, so it is not sent.",
+    ),
+    "signature_url_lost": _held(_NO_URL),
+    "upload_expired": _held(_NO_URL),
+    "upload_url_refused": _held(
+        "If the host is right, add it to upload.allowed_hosts and check: fieldsync config check",
+        "Then, while the address is valid: fieldsync resync {id}",
+        what="The address for the signature is not one that signatures may be sent to.",
+        command="fieldsync config check",
+    ),
+    "upload_url_unsigned": _held(
+        "If that is meant, set upload.fallback to anonymous and check: fieldsync config check",
+        "Then: fieldsync resync {id}",
+        what="The address for the signature carries no permission of its own.",
+        command="fieldsync config check",
+    ),
+    "upload_headers_unsatisfiable": _held(
+        _SUPPORT,
+        what="The address for the signature asks for headers that this program cannot give.",
+    ),
+    "upload_impossible": _held(_LOOK, _SUPPORT, what="The address for the signature cannot be used."),
+    "interrupted": _passing(what="The program ended in the middle of a try, so its answer is not known."),
+    "handed_back": _passing(what="A try was given up before its first byte left."),
+    # What the queue as a whole can suffer from.
+    "upload_host_closed": _passing(
+        what="The storage for signatures cannot be used, so nothing that needs it is sent: its address would expire.",
+    ),
+    "waits_for_entry": _held(
+        what="They come after an entry that needs a person.",
+        command="fieldsync list --needs-action",
+    ),
+    "worker_silent": Words(
+        "The worker holds its place but has given no sign of life for over a minute; if that lasts, restart it.",
+        (),
+        "",
+        "fieldsync sync",
+    ),
+    "pending": Words("It waits for its turn.", (), "", "fieldsync sync"),
+    "in_doubt": Words("It may or may not have arrived.", (), "", "fieldsync list --state in_doubt"),
+    "parked": Words("It is held; no reason was recorded.", (), "", _LIST_PARKED),
+    "dead": Words("It was refused for good; no reason was recorded.", (), "", "fieldsync list --state dead"),
+}
+
+_SITUATIONS: Final = {
+    "paused": Words(
+        "Nothing is sent until the queue is resumed.",
+        ("Let the queue go on: fieldsync resume",),
+        "It goes on when the queue does. Captures work all the same.",
+    ),
+    "blocked": Words(
+        "It comes after another entry, which is {state}.",
+        ("Look at that entry: fieldsync show {id}",),
+        "It goes on by itself once that entry is through.",
+    ),
+    "blocked_for_good": Words(
+        "It comes after another entry, which is {state} and needs a person.",
+        ("Look at that entry: fieldsync show {id}", "Let that entry go on: fieldsync resync {id}"),
+        "It goes on by itself once that entry is through.",
+    ),
+    "owner_held": Words(
+        "It waits for a sign-in: the tokens are missing, have expired, or were refused.",
+        (_SIGN_IN,),
+        "With new tokens it goes on at once; until then the old ones are tried only now and then.",
+    ),
+    "api": Words(
+        "Everything for the server waits until the next look.",
+        ("Look for the server right now: fieldsync sync", "Ignore the wait once: fieldsync sync --force"),
+        "The server is looked for by itself, more and more rarely; this costs the entry no try.",
+    ),
+    "upload": Words(
+        "The server has the intervention; its signature waits for the storage.",
+        ("Look for the storage right now: fieldsync sync", "Ignore the wait once: fieldsync sync --force"),
+        "The signature is sent by itself as soon as the storage can be used. The intervention is not sent again.",
+    ),
+    "upload_before_send": Words(
+        "The storage for signatures cannot be used, so it is not sent yet: "
+        "the address for its signature would expire unused.",
+        ("Look for the storage right now: fieldsync sync", "Ignore the wait once: fieldsync sync --force"),
+        "It is sent by itself as soon as the storage can be used.",
+    ),
+    "backoff": Words("It waits before the next try.", (_HASTEN,), "It is tried again by itself at that moment."),
+    "turn": Words(
+        "It waits for its turn.", (_SYNC,), "The worker sends it when the network allows, oldest capture first."
+    ),
+    "upload_turn": Words(
+        "The server has the intervention; its signature waits for its turn.",
+        (_SYNC,),
+        "The worker sends the signature next, before anything new. The intervention is not sent again.",
+    ),
+    "uploading": Words(
+        "The server has the intervention; its signature is on its way.",
+        ("See where it stands: fieldsync show {id}",),
+        "The storage confirms the signature, and it is done.",
+    ),
+    "sending": Words(
+        "It is on its way to the server.",
+        ("See where it stands: fieldsync show {id}",),
+        "The answer is written down the moment it comes.",
+    ),
+    "cut_off": Words(
+        "It was being sent when the program ended: nobody knows yet whether it arrived.",
+        ("Let the next pass look into it now: fieldsync sync",),
+        "The next pass treats it as in doubt; it is not simply sent again.",
+    ),
+    "in_doubt": Words(
+        "It may or may not have arrived; it is not sent again by guessing.",
+        ("Ask for that now: fieldsync sync", "See how doubt is settled here (sync.in_doubt): fieldsync config check"),
+        "After its settling time it is settled in the configured way, or held for a person.",
+    ),
+    "created": Words(
+        "It arrived, and is never sent again.",
+        ("Ask for the next pass now: fieldsync sync", _SUPPORT),
+        "The next pass holds it for a person, because its number on the server is not known.",
+    ),
+    "parked": Words("It is held.", (_LOOK, _AGAIN), _HELD),
+    "dead": Words("It was refused for good.", (_LOOK, _AGAIN), _HELD),
+    "done": Words("", (), "Nothing: it is delivered in full."),
+    "discarded": Words("", (), "Nothing: a person gave it up."),
+    "state_unknown": Words(
+        "It is in a state that this program has no words for.",
+        (_SUPPORT,),
+        "A newer fieldsync may know what happens next.",
+    ),
+}  # fmt: skip
+
+_STAGES: Final = {
+    "pending": "Let go on, it is sent with a fresh set of tries.",
+    "accepted": "Let go on, only its signature is sent: the server has the intervention.",
+    "in_doubt": "Let go on, it is in doubt again, and that alone never sends it again.",
+}
+
+ENGLISH: Final = Language(
+    reasons={**_PASSING, **_OF_THE_NETWORK, **_OF_THE_URL, **_OURS},
+    sentences=_sentences,
+    situations=_SITUATIONS,
+    stages=_STAGES,
+    unknown=Words(
+        "The recorded reason is {reason}, for which this program has no words.",
+        (_LOOK, _AGAIN),
+        "",
+        "fieldsync list --needs-action",
+    ),
+)
