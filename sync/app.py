@@ -22,12 +22,13 @@ from sync.capture import ImageLimits
 from sync.clock import Clock
 from sync.credentials import Credentials
 from sync.delivery import Deliverer
-from sync.drain import Drain, Rules
+from sync.drain import Drain
 from sync.ids import uuid7
 from sync.intake import Intake
 from sync.policy import Limits
 from sync.presigned_url import UrlRules
 from sync.reconcile import Strategy
+from sync.rules import Rules
 from sync.version import VERSION
 from sync.workers import WorkerPool
 
@@ -149,19 +150,26 @@ def _deliverers(
     uploader: Uploader | None = None
 
     def make() -> Deliverer:
-        from sync.transport import Timeouts, Transport, ssl_context
+        from sync.transport import Timeouts, Transport, TransportUnusable, ssl_context
 
         nonlocal context, uploader
-        if context is None or uploader is None:
-            context = ssl_context(settings.api.ca_file)
-            uploader = _uploader(settings, clock)
-        transport = Transport(
-            base_url,
-            timeouts=Timeouts(connect_s=settings.api.connect_timeout_s, read_s=settings.api.read_timeout_s),
-            verify=context,
-            user_agent=USER_AGENT,
-            now=clock.now,
-        )
+        try:
+            context = context or ssl_context(settings.api.ca_file)
+            transport = Transport(
+                base_url,
+                timeouts=Timeouts(
+                    connect_s=settings.api.connect_timeout_s, read_s=settings.api.read_timeout_s
+                ),
+                verify=context,
+                user_agent=USER_AGENT,
+                now=clock.now,
+            )
+        except TransportUnusable as unusable:
+            fix = "Correct api.base_url, api.ca_file or the proxy variables"
+            raise ConfigError(
+                [problem("api", "unusable", str(unusable).rstrip("."), source="", fix=fix)]
+            ) from None
+        uploader = uploader or _uploader(settings, clock)
         return Deliverer(database, transport, uploader, clock)
 
     return make

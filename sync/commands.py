@@ -15,7 +15,7 @@ from storage.database import Database
 from storage.locks import FileLock, Holder
 from storage.queries import Reader
 from sync.clock import Clock
-from sync.ledger import pause_queue
+from sync.holds import pause_queue
 
 _BATCH: Final = 200
 PERSON: Final = "person"

@@ -47,6 +47,7 @@ class Putter(Protocol):
     """The storage as a worker sees it; `Uploader` is the real one."""
 
     def put(self, url: str, body: bytes, *, mime_type: str, md5_hex: str) -> Exchange: ...
+    def abort(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,10 @@ class Deliverer:
     def abort(self) -> None:
         """End this worker's exchange from another thread; it then finishes with what is known."""
         self._sender.abort()
+
+    def abort_uploads(self) -> None:
+        """End the uploads of all workers: they share one uploader, which bounds each of them by itself."""
+        self._putter.abort()
 
     def close(self) -> None:
         self._sender.close()

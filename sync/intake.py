@@ -20,8 +20,9 @@ from sync.clock import Clock
 from sync.credentials import Tokens
 from sync.delivery import Job, RequestDamaged, build_request
 from sync.gate import Host, Mode
+from sync.holds import fingerprint, hold_owner
 from sync.hosts import Hosts
-from sync.ledger import Ledger, clock_offset, fingerprint, hold_owner
+from sync.ledger import Ledger, clock_offset
 from sync.operations import UnknownKind, by_kind
 from sync.policy import Step
 

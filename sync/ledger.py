@@ -6,13 +6,11 @@ Each call runs inside the drain's transaction; what it answers may only be acted
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 from storage import control, records
 from storage.claims import doubt_clock
@@ -20,12 +18,11 @@ from storage.database import Transaction
 from storage.guarded import to_ms
 from storage.lifecycle import Event
 from storage.records import Answer, Kept, Result
+from sync import holds, policy
 from sync import outcome as o
-from sync import policy
 from sync.clock import Clock
-from sync.credentials import Tokens
 from sync.delivery import Finished, Job
-from sync.gate import Host
+from sync.gate import Gate, Host
 from sync.hosts import Hosts
 from sync.policy import HostNews, Limits, Pause, RetryBudget, Step, Tried, Verdict
 from sync.presigned_url import UploadImpossible, UrlRules, read_url
@@ -33,7 +30,6 @@ from sync.secret import redact
 
 # So many different entries refused in a row, with no success between: something else is wrong, stop emptying the queue.
 SUSPICIOUS_REJECTIONS: Final = 5
-_AUTH_PROBE_AFTER_S: Final = (300.0, 900.0, 3600.0)
 _OFFSET_SAMPLES: Final = 5
 _HOST_OF: Final = {Step.SEND: Host.API, Step.UPLOAD: Host.UPLOAD}
 
@@ -49,12 +45,13 @@ class Tally:
     proven_tokens: set[str] = field(default_factory=set)
 
 
-def fingerprint(tokens: Tokens) -> str:
-    """Tells one pair of tokens from another without holding either."""
-    import hashlib
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The counts at the start of a transaction."""
 
-    both = f"{tokens.bearer.reveal()}\n{tokens.session.reveal()}"
-    return hashlib.sha256(both.encode()).hexdigest()[:12]
+    tally: Tally
+    gates: tuple[dict[Host, Gate], dict[Host, Gate]]
+    budget_tokens: float
 
 
 class Ledger:
@@ -78,16 +75,19 @@ class Ledger:
         self._clock = clock
         self._rng = rng
 
-    @contextmanager
-    def undone_on_error(self) -> Iterator[None]:
-        """What a transaction that was not committed would have counted is not counted."""
-        tally, gates, tokens = replace(self.tally), self.hosts.snapshot(), self.budget.tokens
-        try:
-            yield
-        except BaseException:
-            self.tally, self.budget.tokens = tally, tokens
-            self.hosts.restore(gates)
-            raise
+    def checkpoint(self) -> Checkpoint:
+        """What is counted so far."""
+        return Checkpoint(
+            replace(self.tally, proven_tokens=set(self.tally.proven_tokens)),
+            self.hosts.snapshot(),
+            self.budget.tokens,
+        )
+
+    def restore(self, before: Checkpoint) -> None:
+        """Forget what a transaction that was not committed would have counted."""
+        self.tally = replace(before.tally, proven_tokens=set(before.tally.proven_tokens))
+        self.hosts.restore(before.gates)
+        self.budget.tokens = before.budget_tokens
 
     def record(self, transaction: Transaction, finished: Finished, *, upload_next: bool) -> Job | None:
         """Write down one finished job. Answers the upload that its worker goes on with, if there is one."""
@@ -177,8 +177,9 @@ class Ledger:
         self.budget.succeeded()
         control.clear(transaction, "rejections")
         _note_success(transaction, now)
+        holds.forget_probe(transaction, job.owner)
         if job.tokens is not None:
-            self.tally.proven_tokens.add(fingerprint(job.tokens))
+            self.tally.proven_tokens.add(holds.fingerprint(job.tokens))
 
     def _uploaded(
         self, transaction: Transaction, finished: Finished, outcome: o.Uploaded, now: datetime
@@ -218,7 +219,7 @@ class Ledger:
         )
         self.hosts.tell(_HOST_OF[job.step], verdict.host, verdict.reason, now, verdict.hold_s)
         if verdict.pause is Pause.OWNER:
-            hold_owner(transaction, job.owner, job.tokens, outcome.sentence, now)
+            holds.hold_owner(transaction, job.owner, job.tokens, outcome.sentence, now)
             self.tally.stopped_by = verdict.reason
         elif verdict.pause is Pause.QUEUE:
             self._pause(transaction, verdict.reason, outcome.sentence, now)
@@ -233,32 +234,8 @@ class Ledger:
             self._pause(transaction, "rejections_suspicious", sentence, now)
 
     def _pause(self, transaction: Transaction, reason: str, detail: str, now: datetime) -> None:
-        pause_queue(transaction, reason, detail, now)
+        holds.pause_queue(transaction, reason, detail, now)
         self.tally.stopped_by = reason
-
-
-def pause_queue(transaction: Transaction, reason: str, detail: str | None, now: datetime) -> None:
-    """Hold the whole queue; no entry changes state."""
-    value = {"reason": reason, "since": now.isoformat(), "detail": detail}
-    control.put(transaction, control.PAUSE, value, now=to_ms(now))
-
-
-def hold_owner(
-    transaction: Transaction, owner: str | None, tokens: Tokens | None, detail: str, now: datetime
-) -> None:
-    """Hold the sends of one owner until other tokens come, or until the next probe with these."""
-    before = control.paused_owners(transaction).get(owner or "") or {}
-    failures = int(before.get("failures", 0)) + 1
-    wait_s = _AUTH_PROBE_AFTER_S[min(failures, len(_AUTH_PROBE_AFTER_S)) - 1]
-    value: dict[str, Any] = {
-        "reason": "auth_required",
-        "since": before.get("since") or now.isoformat(),
-        "detail": detail,
-        "failures": failures,
-        "probe_at": to_ms(now) + int(wait_s * 1000),
-        "tokens": None if tokens is None else fingerprint(tokens),
-    }
-    control.pause_owner(transaction, owner, value, now=to_ms(now))
 
 
 def _result(finished: Finished, outcome: o.Outcome) -> Result:

@@ -15,17 +15,20 @@ from typing import Any, Final
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from storage import control
-from storage.database import Database
+from storage.database import Database, Transaction
 from storage.errors import DatabaseUnusable, StorageProblem
 from storage.locks import FileLock, Holder
 from storage.probe import data_version, wishes
 from sync import events
 from sync.clock import Clock
-from sync.drain import Ask, Drain, DrainBusy, DrainReport
+from sync.drain import Drain, DrainBusy
+from sync.durable import written
+from sync.report import DrainReport
+from sync.rules import Ask
 from sync.waiting import next_moment
 
 WATCH_S: Final = 1.0
-CHECKPOINT_S: Final = 60.0
+CHECKPOINT_S: Final = 30.0
 REPORT_EVERY_S: Final = 0.3
 BUSY_RETRY_S: Final = 2.0
 CLOCK_JUMP_S: Final = 60.0
@@ -56,10 +59,10 @@ class Worker:
         self._draining = threading.Lock()
         self._dirty = threading.Event()
         self._since = clock.now().isoformat(timespec="seconds")
-        self._handled = 0
+        self._handled: int | None = None
         self._forced = 0
         self._reported_s = 0.0
-        self._broken: StorageProblem | None = None
+        self._broken: Exception | None = None
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -146,15 +149,20 @@ class Worker:
                 self._sleep_until_next()
         except DrainBusy:
             self._at(timedelta(seconds=BUSY_RETRY_S))
-        except DatabaseUnusable as problem:
-            # Nothing can be saved by going on: say it, end, and let whoever supervises see the exit code.
-            self._broken = problem
-            self.stop()
         except StorageProblem as problem:
             events.log(_LOG, events.DRAIN_FAILED, level=logging.WARNING, reason=problem.code)
+            if isinstance(problem, DatabaseUnusable) or self._drain.abandoned:
+                self._break(problem)
             self._at(timedelta(seconds=self._interval_s))
+        except Exception as error:  # noqa: BLE001  it is raised by run(), in the thread that can tell it
+            self._break(error)
         finally:
             self._draining.release()
+
+    def _break(self, error: Exception) -> None:
+        """Nothing is saved by going on: end, and let whoever supervises see the exit code."""
+        self._broken = error
+        self.stop()
 
     def _one_pass(self) -> None:
         number, forced = self._beat()
@@ -172,15 +180,18 @@ class Worker:
 
     def _beat(self) -> tuple[int, int]:
         """A sign of life; answers the wishes to be handled by the pass that begins."""
-        with self._database.write() as transaction:
+
+        def beat(transaction: Transaction) -> tuple[int, int]:
             wake = control.get(transaction, control.WAKE) or {"n": 0, "forced_n": 0}
             now_ms = self._clock.now_ms()
             value = {"pid": os.getpid(), "since": self._since, "beat_at": now_ms}
             control.put(transaction, control.WORKER, value, now=now_ms)
-            if self._handled == 0 and self._forced == 0:
+            if self._handled is None:
                 report = control.get(transaction, control.REPORT) or {"wake": 0}
-                self._forced = int(report["wake"])
-        return int(wake["n"]), int(wake["forced_n"])
+                self._handled = self._forced = int(report["wake"])
+            return int(wake["n"]), int(wake["forced_n"])
+
+        return written(self._database, beat, within_s=self._interval_s)
 
     def _tell(self, number: int, report: DrainReport) -> None:
         if self._clock.monotonic_s() - self._reported_s >= REPORT_EVERY_S:
@@ -194,10 +205,11 @@ class Worker:
             "running": running,
             "report": None if report is None else report.to_json(),
         }
-        with self._database.write() as transaction:
-            if running and report is None and (control.get(transaction, control.REPORT) or {}).get("running"):
-                return
+
+        def tell(transaction: Transaction) -> None:
             control.put(transaction, control.REPORT, value, now=self._clock.now_ms())
+
+        written(self._database, tell, within_s=self._interval_s)
 
     def _sleep_until_next(self) -> None:
         moment = next_moment(self._database, settle_s=self._settle_s, clock=self._clock)
@@ -211,6 +223,7 @@ class Worker:
     def _checkpoint(self) -> None:
         """Checkpoints belong to the worker: inside a capture they would make one person wait for all."""
         try:
+            self._beat()
             self._database.checkpoint()
         except StorageProblem as problem:
             events.log(_LOG, events.DRAIN_FAILED, level=logging.WARNING, reason=problem.code)

@@ -99,6 +99,13 @@ class WorkerPool:
         """End this worker's exchange; its job then finishes with what is known."""
         self._workers[number].deliverer.abort()
 
+    def abort_all(self) -> None:
+        """End every exchange under way, uploads too."""
+        for number in self.in_flight:
+            self._workers[number].deliverer.abort()
+        for worker in self._workers[:1]:
+            worker.deliverer.abort_uploads()
+
     def close(self) -> None:
         """End the idle threads. One that is still in an exchange ends with the process."""
         for worker in self._workers:

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from storage.database import Database
     from storage.locks import Holder
     from sync.clock import Clock
-    from sync.drain import Drain, DrainReport
+    from sync.drain import Drain
+    from sync.report import DrainReport
 
 Progress = Callable[[dict[str, Any]], None]
 
 # `--wait` looks again at least this often: what it waits for may also be changed by other processes.
 _WAIT_AT_MOST_S = 5.0
+_LEAVE_WITHIN_S = 9.5
 
 
 @click.command()
@@ -87,7 +89,9 @@ def _drain(
     wait: bool,
     force: bool,
 ) -> dict[str, Any]:
-    from sync.drain import Ask, DrainBusy, with_totals
+    from sync.drain import DrainBusy
+    from sync.report import with_totals
+    from sync.rules import Ask
 
     total: DrainReport | None = None
     while True:
@@ -103,7 +107,7 @@ def _drain(
 
 
 def _json(report: DrainReport, total: DrainReport | None) -> dict[str, Any]:
-    from sync.drain import with_totals
+    from sync.report import with_totals
 
     return (report if total is None else with_totals(report, total)).to_json()
 
@@ -226,8 +230,8 @@ def _stopping(stop: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 @click.command()

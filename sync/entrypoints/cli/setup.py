@@ -56,7 +56,7 @@ def auth_set(
             raise _refused(str(refused)) from None
         except OSError as error:
             raise from_os_error(error, basics.storage_dir) from None
-        _wake(basics.storage_dir)
+        _wake()
         _print_status(as_json)
 
 
@@ -95,23 +95,13 @@ def _from_stdin() -> tuple[str, str]:
     return lines[0], lines[1]
 
 
-def _wake(folder: Path) -> None:
+def _wake() -> None:
     """A running worker takes new tokens at once."""
     from storage import control
-    from storage.folder import StorageFolder
-    from storage.guard import check_present
-    from storage.schema import open_database
-    from sync.clock import Clock
+    from sync.entrypoints.cli.outbox import opened
 
-    if not check_present(StorageFolder(folder)):
-        return
-    clock = Clock()
-    database = open_database(StorageFolder(folder), new_id="", now=clock.now())
-    try:
-        with database.write() as transaction:
-            control.wake(transaction, now=clock.now_ms())
-    finally:
-        database.close()
+    with opened() as (database, clock), database.write() as transaction:
+        control.wake(transaction, now=clock.now_ms())
 
 
 @auth.command("status")
