@@ -137,6 +137,9 @@ _READY_UNBLOCKED: Final = Prepared(
 )
 _NEXT_DUE: Final = Prepared(select(func.min(ENTRY.c.due_at)).where(text("due_at > 0")))
 _ANY_OWED: Final = Prepared(select(ENTRY.c.seq).where(text("state = 'accepted'")).limit(1))
+_OWED_NOW: Final = Prepared(
+    select(ENTRY.c.seq).where(text("state = 'accepted'"), ENTRY.c.due_at == 0).limit(1)
+)
 _FIRST_OWED_URL: Final = Prepared(
     select(ENTRY.c.presigned_url)
     .where(text("state = 'accepted'"), ENTRY.c.presigned_url.is_not(None))
@@ -234,6 +237,11 @@ def only_blocked(transaction: Transaction, *, now: int) -> bool:
 def any_owed(transaction: Transaction) -> bool:
     """Whether any accepted entry still owes its signature."""
     return transaction.run(_ANY_OWED).fetchone() is not None
+
+
+def any_owed_now(transaction: Transaction) -> bool:
+    """Whether any owed signature waits for no backoff of its own."""
+    return transaction.run(_OWED_NOW).fetchone() is not None
 
 
 def first_owed_url(transaction: Transaction) -> str | None:

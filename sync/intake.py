@@ -193,7 +193,12 @@ def _signed_width(
         return width
     if hosts.waits_until(Host.UPLOAD, now) is not None:
         return 0
-    owed = any(job.has_signature for job in active) or claims.any_owed(transaction)
+    if any(job.has_signature for job in active):
+        return 0
+    # While the host is in trouble, the entry that waits for it is the canary, also through its backoff. A host that
+    # is merely unproven is not judged by one entry whose own upload keeps failing.
+    in_trouble = hosts[Host.UPLOAD].failures > 0
+    owed = claims.any_owed(transaction) if in_trouble else claims.any_owed_now(transaction)
     return 0 if owed else min(width, 1)
 
 

@@ -168,7 +168,10 @@ def _retry(outcome: o.Retryable, tried: Tried, now: datetime, limits: Limits, rn
     if outcome.retry_after_s is not None:
         hold_s = min(outcome.retry_after_s, RETRY_AFTER_CAP_S)
         return Verdict(Event.RETRY, outcome.reason, HostNews.HELD, due_at, counted=True, hold_s=hold_s)
-    return Verdict(Event.RETRY, outcome.reason, HostNews.TROUBLED, due_at, counted=True)
+    # A storage that stored something else than we sent did answer: that is this entry's trouble, not the host's.
+    answered = outcome.status is not None and 200 <= outcome.status < 300
+    news = HostNews.ANSWERED if answered else HostNews.TROUBLED
+    return Verdict(Event.RETRY, outcome.reason, news, due_at, counted=True)
 
 
 class RetryBudget:
