@@ -130,7 +130,7 @@ _OURS: Final = {
         command=f"{_RELEASE}attempts_exhausted",
     ),
     "kind_unknown": _held(
-        "Install the fieldsync that captured it again, then: fieldsync resync {id}",
+        "Install the newer version again, then: fieldsync resync {id}",
         what="This program does not know this kind of entry; a newer one captured it.",
     ),
     "payload_damaged": _held(

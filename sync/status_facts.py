@@ -1,0 +1,189 @@
+"""What `status` finds: one look at outbox, tokens, worker and disk. Reads, never writes; what it means is `status.py`.
+
+Light: a person who asks where everything stands gets the answer in a tenth of a second. That is why the values here
+are named tuples: they cost a fraction of a dataclass to define.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from storage import overview
+from storage.errors import StorageBusy, StorageProblem
+from storage.folder import StorageFolder
+from storage.locks import FileLock, Holder
+from storage.overview import Group
+from storage.queries import STATES, Reader, reading
+from sync.credentials import AuthStatus, Credentials, Tokens
+from sync.gate import Gate, Host, Mode, waits_until
+
+# A worker gives a sign of life far more often; silent for longer, it is stopped or hangs.
+BEAT_LASTS_S: Final = 60.0
+NO_GROUP: Final = Group(0, None)
+_HOLD: Final = "pause:owner:"
+
+
+class Facts(NamedTuple):
+    """All that was found, before anything is concluded. Integers named for a moment are milliseconds since 1970 UTC."""
+
+    now: datetime
+    folder: StorageFolder
+    auth: tuple[AuthStatus, ...]
+    database_id: str | None = None
+    holder: Holder | None = None
+    disk_free_bytes: int | None = None
+    database_bytes: int = 0
+    broken: StorageProblem | None = None  # the database cannot be used: what follows is not known
+    counts: Mapping[str, int] = MappingProxyType(dict.fromkeys(STATES, 0))
+    reasons: tuple[tuple[str, str, int, int | None], ...] = ()  # state, reason, count, oldest
+    control: Mapping[str, Any] = MappingProxyType({})
+    oldest_waiting: int | None = None
+    next_due: int | None = None  # 0: something is due now
+    oldest_unsent: int | None = None
+    oldest_owed: int | None = None
+    signed: Group = NO_GROUP  # unsent with a signature, asked for while nothing goes to the upload host
+    behind_held: Group = NO_GROUP  # unsent, after an entry that is parked or dead
+    unsigned: tuple[tuple[str, Group], ...] = ()  # owner ("": none) and what waits for a sign-in of theirs
+
+    @property
+    def waiting(self) -> int:
+        return self.counts["pending"] + self.counts["sending"] + self.counts["accepted"]
+
+    @property
+    def needs_action(self) -> int:
+        return self.counts["parked"] + self.counts["dead"]
+
+    @property
+    def pause(self) -> dict[str, Any] | None:
+        return self.control.get("pause") or None
+
+    def gate(self, host: Host) -> Gate:
+        return Gate.from_json(self.control.get(f"gate:{host.value}"))
+
+    def shut(self, host: Host) -> bool:
+        """Whether nothing goes to this host now."""
+        return shut(self.control, host, self.now)
+
+    @property
+    def worker_silent(self) -> bool:
+        """Whether there is a worker that gives no sign of life."""
+        if self.holder is None or self.broken is not None:
+            return False
+        beat_at = (self.control.get("worker") or {}).get("beat_at")
+        if not isinstance(beat_at, int | float):
+            return True
+        # A clock that was set back must not make a worker look dead: the next sign of life is on its way.
+        return abs(self.now.timestamp() - beat_at / 1000) > BEAT_LASTS_S
+
+
+def look(folder: StorageFolder, credentials: Credentials, now: datetime) -> Facts:
+    """Find out everything. A database that cannot be used is a finding, not an error.
+
+    Raises:
+        StorageBusy: it is locked right now; the next look may succeed.
+    """
+    known: dict[str, Any] = {}
+    try:
+        with reading(folder) as reader:
+            if reader is not None:
+                known = _read(reader, credentials, now)
+        known["database_id"] = folder.marked_id()
+    except StorageBusy:
+        raise
+    except StorageProblem as problem:
+        known = {"broken": problem, "database_bytes": _file_bytes(folder.database)}
+    server_now = now + timedelta(seconds=offset_s(known.get("control", {})) or 0.0)
+    return Facts(
+        now=now,
+        folder=folder,
+        auth=tuple(credentials.status(server_now)),
+        holder=FileLock.holder(folder.worker_lock),
+        disk_free_bytes=_disk_free(folder.root),
+        **known,
+    )
+
+
+def shut(control: Mapping[str, Any], host: Host, now: datetime) -> bool:
+    """Whether nothing goes to this host now."""
+    gate = Gate.from_json(control.get(f"gate:{host.value}"))
+    return gate.mode is Mode.CLOSED or waits_until(gate, now) is not None
+
+
+def offset_s(control: Mapping[str, Any]) -> float | None:
+    """Server time minus device time in seconds, as last measured."""
+    known = (control.get("clock") or {}).get("offset_s")
+    return float(known) if isinstance(known, int | float) else None
+
+
+def fingerprint(tokens: Tokens) -> str:
+    """As in `holds.py`, which is too heavy for a look; a test holds the two together."""
+    import hashlib
+
+    both = f"{tokens.bearer.reveal()}\n{tokens.session.reveal()}"
+    return hashlib.sha256(both.encode()).hexdigest()[:12]
+
+
+def _read(reader: Reader, credentials: Credentials, now: datetime) -> dict[str, Any]:
+    counts, control = reader.counts(), reader.control()
+    known: dict[str, Any] = {
+        "counts": counts,
+        "control": control,
+        "reasons": tuple(reader.reasons()),
+        "oldest_waiting": reader.oldest_waiting(),
+        "next_due": reader.next_due(),
+        "database_bytes": reader.size_bytes(),
+    }
+    if counts["accepted"]:
+        known["oldest_owed"] = overview.oldest_in(reader, "accepted")
+        if overview.upload_due(reader):
+            known["next_due"] = 0
+    if counts["pending"]:
+        known["oldest_unsent"] = overview.oldest_in(reader, "pending")
+        known["unsigned"] = tuple(_unsigned(reader, control, credentials, now))
+        if counts["parked"] or counts["dead"]:
+            known["behind_held"] = overview.behind_held(reader)
+        if shut(control, Host.UPLOAD, now):
+            known["signed"] = overview.unsent_signed(reader)
+    return known
+
+
+def _unsigned(
+    reader: Reader, control: Mapping[str, Any], credentials: Credentials, now: datetime
+) -> Iterator[tuple[str, Group]]:
+    """Whose entries cannot be sent, because their tokens are missing, over, or were refused."""
+    holds = {key.removeprefix(_HOLD): hold for key, hold in control.items() if key.startswith(_HOLD)}
+    server_now = now + timedelta(seconds=offset_s(control) or 0.0)
+    for owner in sorted({*overview.unsent_owners(reader), *holds}):
+        tokens = credentials.for_owner(owner or None)
+        usable = tokens is not None and (tokens.expires_at is None or tokens.expires_at > server_now)
+        # New tokens end a hold at the next pass: who has just signed in is not asked to do it again.
+        refused = owner in holds and tokens is not None and holds[owner].get("tokens") == fingerprint(tokens)
+        if (refused or not usable) and (group := overview.unsent_of(reader, owner)).n:
+            yield owner, group
+
+
+def _file_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _disk_free(folder: Path) -> int | None:
+    """Free bytes for this user where the storage folder is, or will be."""
+    for place in (folder, *folder.parents):
+        try:
+            if hasattr(os, "statvfs"):
+                stat = os.statvfs(place)
+                return stat.f_bavail * stat.f_frsize
+            import shutil
+
+            return shutil.disk_usage(place).free
+        except OSError:
+            continue
+    return None
