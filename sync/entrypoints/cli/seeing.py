@@ -1,0 +1,187 @@
+"""`fieldsync status`, `list`, `show`: where everything stands. Reads only, and imports nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+
+from storage.queries import STATES
+from sync.entrypoints.cli.exits import Exit
+from sync.entrypoints.cli.output import reported
+
+_UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Say it by the exit code too, for monitors: 8, 4, 3, 5 or 0.")
+@click.option("--alive", is_flag=True, help="Only: is there a worker that works? Exit code 0 or 1.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def status(debug: bool, check: bool, alive: bool, as_json: bool) -> None:
+    """Where everything stands: what waits and why, and what needs a person.
+
+    With --check the exit code is 8 when the database cannot be used, 4 when a sign-in is needed, 3 when entries need a
+    person, 5 when they wait for the network or the queue is paused, else 0.
+    """
+    from sync.entrypoints.cli import telling
+
+    if alive:
+        sys.exit(_alive(as_json))
+    with reported(as_json=as_json, debug=debug):
+        from sync.status import Level
+
+        found = _status()
+        telling.tell(found.document if as_json else telling.status_text(found))
+    if found.level is Level.BROKEN:
+        sys.exit(Exit.UNUSABLE)
+    if check:
+        # Where several fit: sign-in, a person, try later.
+        exits = (
+            (found.sign_in_needed, Exit.SIGN_IN),
+            (found.needs_person, Exit.NEEDS_PERSON),
+            (found.held_up, Exit.TEMPORARY),
+        )
+        sys.exit(next((code for fits, code in exits if fits), Exit.OK))
+
+
+def _status() -> Any:
+    from config.basics import read_basics
+    from storage.folder import StorageFolder
+    from sync.status import conclude
+    from sync.status_facts import look
+
+    basics = read_basics(os.environ)
+    return conclude(look(StorageFolder(basics.storage_dir), basics.credentials(), datetime.now(UTC)))
+
+
+def _alive(as_json: bool) -> Exit:
+    """For health checks: whatever is wrong is one line and a 1."""
+    from config.problems import ConfigError
+    from storage.errors import StorageProblem
+    from sync.entrypoints.cli import telling
+
+    try:
+        found = _status()
+        alive, why = found.alive, telling.alive_text(found)
+    except (ConfigError, StorageProblem) as problem:
+        alive, why = False, str(problem)
+    telling.tell({"schema": 1, "alive": alive, "why": why} if as_json else telling.plain(why))
+    return Exit.OK if alive else Exit.UNEXPECTED
+
+
+class _Since(click.ParamType[int]):
+    """An instant with a time zone, or how long ago."""
+
+    name = "TIME"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:  # milliseconds since 1970 UTC
+        number, unit = value[:-1], value[-1:]
+        if unit in _UNITS_S and number.isascii() and number.isdecimal() and len(number) <= 9:
+            return int(datetime.now(UTC).timestamp() - int(number) * _UNITS_S[unit]) * 1000
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(
+                f"{value!r} is neither an instant like 2026-03-01T12:00:00Z nor like 2h or 3d", param, ctx
+            )
+        if at.tzinfo is None:
+            self.fail(
+                f"{value!r} names no time zone; end it in Z, or in an offset such as +01:00", param, ctx
+            )
+        return int(at.timestamp() * 1000)
+
+
+@click.command("list")
+@click.option(
+    "--state", "states", multiple=True, type=click.Choice(STATES), help="Only this state; repeatable."
+)
+@click.option("--kind", metavar="KIND", help="Only this kind.")
+@click.option("--needs-action", is_flag=True, help="Only what needs a person: parked or dead.")
+@click.option("--since", type=_Since(), help="Only what was captured since; an instant, or like 2h, 3d.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="At most so many."
+)
+@click.option("--after-id", metavar="ID", help="Only what was captured after this entry; for the next page.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+@click.pass_obj
+def list_entries(
+    debug: bool,
+    states: tuple[str, ...],
+    kind: str | None,
+    needs_action: bool,
+    since: int | None,
+    limit: int,
+    after_id: str | None,
+    as_json: bool,
+) -> None:
+    """Entries in the order of their capture, oldest first."""
+    with reported(as_json=as_json, debug=debug):
+        from config.basics import read_basics
+        from storage.errors import EntryNotFound
+        from storage.folder import StorageFolder
+        from storage.queries import reading
+        from sync.entrypoints.cli import telling
+
+        with reading(StorageFolder(read_basics(os.environ).storage_dir)) as reader:
+            if reader is None:
+                if after_id is not None:
+                    raise EntryNotFound("nothing was ever captured here")
+                entries = []
+            else:
+                entries = reader.entries(
+                    states=states,
+                    kind=kind,
+                    needs_action=needs_action,
+                    since=since,
+                    after_id=None if after_id is None else reader.resolve(after_id),
+                    limit=limit,
+                )
+        if kind is not None and not entries:
+            # Nothing found for a misspelt kind would read as "all is well".
+            from sync.operations import by_kind
+
+            by_kind(kind)
+        if as_json:
+            telling.tell(entries)
+        elif entries:
+            telling.tell(telling.list_text(entries))
+            if len(entries) == limit:
+                next_page = f"there may be more; next: fieldsync list --after-id {entries[-1]['id'][-8:]}"
+                click.echo(next_page, err=True)
+        else:
+            narrowed = states or kind or needs_action or since is not None or after_id
+            click.echo("no entry fits" if narrowed else "no entries: nothing was captured yet", err=True)
+
+
+@click.command()
+@click.argument("id")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def show(debug: bool, id: str, as_json: bool) -> None:
+    """The whole story of one entry: what it waits for, what was tried, what the server said, what you can do.
+
+    ID is any end of the entry's id that is unique; people are shown the last 8 characters.
+    """
+    with reported(as_json=as_json, debug=debug):
+        from config.basics import read_basics
+        from storage.errors import EntryNotFound
+        from storage.folder import StorageFolder
+        from storage.queries import reading
+        from storage.story import story
+        from sync.entrypoints.cli import telling
+        from sync.explain import explain
+
+        with reading(StorageFolder(read_basics(os.environ).storage_dir)) as reader:
+            if reader is None:
+                raise EntryNotFound("nothing was ever captured here")
+            told = story(reader, reader.resolve(id))
+            explained = explain(told, reader.control(), datetime.now(UTC))
+        telling.tell(
+            telling.show_document(told, explained) if as_json else telling.show_text(told, explained)
+        )

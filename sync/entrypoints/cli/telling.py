@@ -1,0 +1,259 @@
+"""How entries and status look to people and programs: the text of a terminal, and the documents of `--json`.
+
+Whatever others wrote (server texts, names) is printed so that a terminal takes no orders from it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+if TYPE_CHECKING:
+    from sync.explain_words import Explained
+    from sync.status import Status
+
+_COLOURS: Final = {
+    "ok": "green", "waiting": "cyan", "attention": "yellow", "broken": "red",
+    "done": "green", "accepted": "cyan", "sending": "cyan", "in_doubt": "yellow", "parked": "yellow", "dead": "red",
+}  # fmt: skip
+_LISTED: Final = (
+    "id", "kind", "state", "reason", "attempts", "server_id", "target", "after", "owner", "captured_at", "due_at",
+    "done_at", "signature",
+)  # fmt: skip
+_TRIED: Final = ("n", "step", "started_at", "duration_ms", "outcome", "status", "reason", "detail")
+# These break no terminal, and French numbers are written with them.
+_HARMLESS: Final = frozenset("\u00a0\u202f")
+
+
+def tell(told: Any) -> None:
+    """Print a text, or anything else as one JSON document on one line; colour on a terminal only."""
+    if not isinstance(told, str):
+        # JSON escapes less than a terminal obeys: C1 controls, and marks that turn the reading direction.
+        told = plain(json.dumps(told, ensure_ascii=False, separators=(", ", ": ")))
+    click.echo(told, color=False if os.environ.get("NO_COLOR") else None)
+
+
+def plain(text: str) -> str:
+    """`text` with everything that is not to be printed as it is written as JSON writes it: \\u001b."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or each in _HARMLESS else json.dumps(each)[1:-1] for each in text
+    )
+
+
+def status_text(found: Status) -> str:
+    """The whole status for a person; the first line is the one that matters."""
+    told = found.document
+    lines = [_coloured(told["headline"], told["level"])]
+    if told["level"] != "broken":
+        lines += ["", *_columns(_numbers(told))]
+    if found.troubles:
+        lines += ["", "what keeps them, and what to run:"]
+        rows = [(str(each.n), each.reason, each.sentence) for each in found.troubles]
+        for line, each in zip(_columns(rows), found.troubles, strict=True):
+            lines += [line, f"      {plain(each.next_command)}"]
+    return "\n".join([*lines, "", *_columns(_surroundings(told))])
+
+
+def _numbers(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    counts = told["counts"]
+    waiting = ", ".join(
+        f"{counts[state]} {state}" for state in ("pending", "sending", "accepted") if counts[state]
+    )
+    if told["oldest_waiting_s"] is not None:
+        waiting += f"{'; ' if waiting else ''}oldest since {_span(told['oldest_waiting_s'])}"
+    needs = ", ".join(f"{counts[state]} {state}" for state in ("parked", "dead") if counts[state])
+    return [
+        ("waiting", _with(told["waiting"], waiting)),
+        ("in doubt", str(told["in_doubt"])),
+        ("needs a person", _with(told["needs_action"], needs)),
+        ("done", str(counts["done"])),
+    ]
+
+
+def _surroundings(told: Mapping[str, Any]) -> list[tuple[str, str]]:
+    worker, pause, database = told["worker"], told["paused"], told["database"]
+    rows = []
+    if pause is not None:
+        why = f": {pause['detail']}" if pause["detail"] else ""
+        rows.append(("paused", f"since {pause['since']} ({pause['reason']}){why}"))
+    online = {True: "reachable", False: "not reachable", None: "not known yet"}[told["online"]]
+    running = "none is running; fieldsync run starts it, fieldsync sync delivers once"
+    rows += [
+        ("server", online),
+        ("last success", told["last_success_at"] or "none yet"),
+        ("next try", told["next_due_at"] or "nothing is due"),
+        ("worker", running if worker is None else f"process {worker['pid']} since {worker['since']}"),
+    ]
+    for each in told["auth"]:
+        until = f" until {each['expires_at']}" if each["expires_at"] else ""
+        rows.append(("sign-in", f"{each['owner'] or 'this device'}: {each['state']}{until}"))
+    if told["clock_offset_s"] is not None:
+        ahead = "behind" if told["clock_offset_s"] > 0 else "ahead of"
+        rows.append(("clock", f"{abs(told['clock_offset_s']):.1f} s {ahead} the server's"))
+    if told["disk_free_bytes"] is not None:
+        rows.append(("disk", f"{_size(told['disk_free_bytes'])} free"))
+    rows.append(("database", f"{database['path']} ({_size(database['bytes'])})"))
+    return rows
+
+
+def alive_text(found: Status) -> str:
+    """One line for a health check."""
+    worker = found.document["worker"]
+    if found.alive:
+        return f"alive: worker process {worker['pid']} since {worker['since']}"
+    if found.document["level"] == "broken":
+        return f"not alive: {found.troubles[0].sentence}"
+    if worker is None:
+        return "not alive: no worker is running"
+    return f"not alive: worker process {worker['pid']} has given no sign of life for over a minute"
+
+
+def list_text(entries: list[dict[str, Any]]) -> str:
+    """One line an entry."""
+    rows = [("ID", "CAPTURED", "KIND", "STATE", "REASON", "SERVER ID", "OWNER")]
+    rows += [
+        (
+            each["id"][-8:],
+            _to_second(each["captured_at"]),
+            each["kind"],
+            each["state"],
+            each["reason"] or "-",
+            str(each["server_id"] or "-"),
+            each["owner"] or "-",
+        )
+        for each in entries
+    ]
+    head, *lines = _columns(rows)
+    return "\n".join([click.style(head, dim=True), *lines])
+
+
+def show_document(told: Mapping[str, Any], explained: Explained) -> dict[str, Any]:
+    """`show --json`. What the other side wrote is cleaned once more: it may hold what nobody expected there."""
+    receipts = [_clean(each) for each in told["receipts"]]
+    return {
+        "schema": 1,
+        **{name: told[name] for name in _LISTED},
+        "payload": told["payload"],
+        "history": [{name: _clean(each[name]) for name in _TRIED} for each in told["history"]],
+        "receipt": next((each for each in receipts if each["adopted"]), None),
+        "receipts": receipts,
+        "explain": explained,
+    }
+
+
+def show_text(told: Mapping[str, Any], explained: Explained) -> str:
+    """The same for a person."""
+    document = show_document(told, explained)
+    lines = [f"{plain(told['kind'])} {told['id'][-8:]} is {_coloured(told['state'], told['state'])}", ""]
+    rows = [
+        ("id", told["id"]),
+        ("captured", told["captured_at"]),
+        ("reason", told["reason"] or ""),
+        ("waits for", explained["waiting_for"] or ""),
+        ("until", explained["until"] or ""),
+        ("next", explained["next_step"]),
+    ]
+    rows += [("you can" if not n else "", sentence) for n, sentence in enumerate(explained["person_can"])]
+    rows += [
+        ("server id", str(told["server_id"] or "")),
+        ("target", str(told["target"] or "")),
+        ("after", told["after"] or ""),
+        ("owner", told["owner"] or ""),
+        ("signature", _signature(told["signature"])),
+        ("done", told["done_at"] or ""),
+        ("note", told["note"] or ""),
+    ]
+    if told["clock_suspect"]:
+        rows.append(("clock", "the device clock was more than two minutes off at capture"))
+    lines += _columns([row for row in rows if row[1]])
+    if document["history"]:
+        lines += ["", "what was tried:"]
+        lines += _columns([_try(each) for each in document["history"]])
+    for each in document["receipts"]:
+        late = "" if each["adopted"] else " (came late, not used)"
+        lines += ["", f"the server answered {each['status']} at {each['at']}{late}:"]
+        lines += _pretty(each["answer"])
+    return "\n".join([*lines, "", "payload:", *_pretty(document["payload"])])
+
+
+def _try(each: Mapping[str, Any]) -> tuple[str, ...]:
+    took = "" if each["duration_ms"] is None else f"{each['duration_ms'] / 1000:.1f} s"
+    status = str(each["status"] or "")
+    outcome = each["outcome"] or "under way"
+    return (
+        str(each["n"]),
+        each["step"],
+        _to_second(each["started_at"]),
+        took,
+        outcome,
+        status,
+        each["reason"] or "",
+        each["detail"] or "",
+    )
+
+
+def _signature(signature: Mapping[str, Any] | None) -> str:
+    if signature is None:
+        return ""
+    uploaded = f"uploaded {signature['uploaded_at']}" if signature["uploaded_at"] else "not uploaded yet"
+    return f"{signature['name']}, {signature['mime_type']}, {_size(signature['size'])}, {uploaded}"
+
+
+def _columns(rows: list[Any]) -> list[str]:
+    """Aligned lines; the last column is as wide as it likes."""
+    cells = [[plain(cell) for cell in row] for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+
+
+def _pretty(document: Any) -> list[str]:
+    return [plain(line) for line in json.dumps(document, ensure_ascii=False, indent=2).split("\n")]
+
+
+def _clean(value: Any) -> Any:
+    from sync.secret import redact
+
+    match value:
+        case str():
+            return redact(value)
+        case dict():
+            return {key: _clean(each) for key, each in value.items()}
+        case list():
+            return [_clean(each) for each in value]
+    return value
+
+
+def _coloured(text: str, name: str) -> str:
+    return click.style(plain(text), fg=_COLOURS.get(name))
+
+
+def _with(number: int, more: str) -> str:
+    return f"{number} ({more})" if more else str(number)
+
+
+def _to_second(at: str | None) -> str:
+    return "" if at is None else f"{at[:19]}Z"
+
+
+def _span(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
