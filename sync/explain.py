@@ -49,6 +49,12 @@ def reason_words(reason: str, *, language: str = "en") -> Words:
     return _words_of(LANGUAGES[language], reason)
 
 
+def next_command(reason: str, *, language: str = "en") -> str:
+    """What to run where several entries share this reason."""
+    words = LANGUAGES[language]
+    return words.reasons.get(reason, words.unknown).command
+
+
 def _pending(
     story: Mapping[str, Any], control: Mapping[str, Any], now: datetime, words: Language
 ) -> Explained:

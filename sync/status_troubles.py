@@ -23,7 +23,16 @@ class Trouble(NamedTuple):
     n: int
     oldest: int | None
     next_command: str
-    sentence: str
+    told: str = ""  # in its own words, where it has any
+    at_storage: bool = False  # what it is about is the storage for signatures, not the server
+
+    @property
+    def sentence(self) -> str:
+        """What it means, for a person; looked up when asked for, because a program does not ask."""
+        from sync.explain import reason_words
+
+        words = reason_words(self.reason)
+        return self.told or (words.of_storage if self.at_storage else "") or words.what
 
 
 def find_troubles(facts: Facts) -> Iterator[Trouble]:
@@ -77,8 +86,8 @@ def _at_gates(facts: Facts) -> Iterator[Trouble]:
 
 
 def _told(reason: str, group: Group, *, command: str = "", storage: bool = False) -> Trouble:
-    from sync.explain import reason_words  # the words are only needed where something is wrong
+    if not command:
+        from sync.explain import next_command  # the words are only needed where something is wrong
 
-    words = reason_words(reason)
-    sentence = (words.of_storage if storage else "") or words.what
-    return Trouble(reason, group.n, group.oldest, command or words.command, sentence)
+        command = next_command(reason)
+    return Trouble(reason, group.n, group.oldest, command, at_storage=storage)

@@ -280,7 +280,7 @@ def test_show_says_what_to_do_about_a_held_entry(scratch: Scratch, run: Run) -> 
     park(scratch, 1)
     assert document(run("show", entry_id(1), "--json"))["receipt"] is None
     text = run("show", "1").stdout
-    assert re.search(r"waits for +It was tried as often as the settings allow\.", text)
+    assert re.search(r"why +It was tried as often as the settings allow\.", text)
     assert "Give it a fresh set of tries: fieldsync resync 00000001" in text
 
 

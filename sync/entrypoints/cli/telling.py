@@ -66,7 +66,7 @@ def _numbers(told: Mapping[str, Any]) -> list[tuple[str, str]]:
         f"{counts[state]} {state}" for state in ("pending", "sending", "accepted") if counts[state]
     )
     if told["oldest_waiting_s"] is not None:
-        waiting += f"{'; ' if waiting else ''}oldest since {_span(told['oldest_waiting_s'])}"
+        waiting += f"{'; ' if waiting else ''}oldest {_span(told['oldest_waiting_s'])}"
     needs = ", ".join(f"{counts[state]} {state}" for state in ("parked", "dead") if counts[state])
     return [
         ("waiting", _with(told["waiting"], waiting)),
@@ -155,7 +155,7 @@ def show_text(told: Mapping[str, Any], explained: Explained) -> str:
         ("id", told["id"]),
         ("captured", told["captured_at"]),
         ("reason", told["reason"] or ""),
-        ("waits for", explained["waiting_for"] or ""),
+        ("why", explained["waiting_for"] or ""),
         ("until", explained["until"] or ""),
         ("next", explained["next_step"]),
     ]
