@@ -1,0 +1,187 @@
+"""`fieldsync sandbox` and `fieldsync demo`: try everything on this machine alone, without a real API."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from sync.entrypoints.cli.exits import Exit
+from sync.entrypoints.cli.output import Failed, print_json, reported
+
+if TYPE_CHECKING:
+    from sync.demo.comparison import Compared
+    from sync.demo.telling import Teller
+
+# The product sends over plain http to these alone.
+_LOOPBACK: Final = ("127.0.0.1", "localhost")
+_FIRST_VISIT: Final = (
+    '{"companyId": 1, "siteIds": [1], "ruleIds": [1], "provider": {"firstName": "Ada", "lastName": "B."}}'
+)
+_PORT: Final = click.IntRange(0, 65_535)
+
+
+@click.command()
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Where to listen: 127.0.0.1 or localhost."
+)
+@click.option("--api-port", type=_PORT, default=0, help="Port of the API. Default: a free one.")
+@click.option(
+    "--store-port", type=_PORT, default=0, help="Port of the signature storage. Default: a free one."
+)
+@click.option(
+    "--honour-keys", is_flag=True, help="A second POST with the same Idempotency-Key makes no second record."
+)
+@click.option("--seed", hidden=True, help="The same seed gives the same keys and tokens.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def sandbox(
+    debug: bool, host: str, api_port: int, store_port: int, honour_keys: bool, seed: str | None, as_json: bool
+) -> None:
+    """A stand-in for the API and the signature storage, until Ctrl-C. It forgets everything at its end.
+
+    Copy the lines it prints into another terminal, and what you capture there is delivered here.
+    """
+    with reported(as_json=as_json, debug=debug):
+        if host not in _LOOPBACK:
+            raise Failed(
+                Exit.REFUSED,
+                "host_not_loopback",
+                f"the sandbox has no protection and listens on this machine alone: 127.0.0.1 or localhost, not {host}",
+                next_command="fieldsync sandbox",
+            )
+        from sync.sandbox.options import Options
+        from sync.sandbox.server import run
+
+        def ready(facts: dict[str, Any]) -> None:
+            _announce(facts, as_json=as_json)
+
+        try:
+            run(host, api_port, store_port, ready, seed=seed, options=Options(honour_keys=honour_keys))
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise Failed(
+                Exit.REFUSED,
+                "port_unusable",
+                f"the sandbox cannot listen on {host} with the ports {api_port} and {store_port} ({why}); 0 takes a "
+                "free one",
+                next_command="fieldsync sandbox",
+            ) from error
+
+
+def _announce(facts: dict[str, Any], *, as_json: bool) -> None:
+    addresses = {name: facts[name] for name in ("api_url", "store_url", "control_url")}
+    environment = {
+        "FIELDSYNC_API__BASE_URL": facts["api_url"],
+        "FIELDSYNC_UPLOAD__ALLOW_INSECURE_LOOPBACK": "true",
+        "FIELDSYNC_API__TOKEN": facts["token"],
+        "FIELDSYNC_API__SESSION_TOKEN": facts["session_token"],
+    }
+    if as_json:
+        print_json({"schema": 1, **addresses, "environment": environment})
+    else:
+        for name, url in addresses.items():
+            click.echo(f"{name}: {url}")
+        click.echo()
+        for name, value in environment.items():
+            click.echo(f"export {name}={shlex.quote(value)}")
+        click.echo("Copy the export lines into another terminal. There:", err=True)
+        click.echo(
+            "  fieldsync capture unplanned-preventive --data visit.json --signature signature.png", err=True
+        )
+        click.echo("  fieldsync sync", err=True)
+        click.echo("Ctrl-C ends the sandbox, and it forgets everything.", err=True)
+    sys.stdout.flush()
+
+
+@click.command()
+@click.option("--script", is_flag=True, help="Plain lines, nothing moves, nobody is waited for.")
+@click.option("--keep", is_flag=True, help="Leave the scratch folder for a look afterwards.")
+@click.option("--json", "as_json", is_flag=True, help="End stdout with one JSON object: the result.")
+@click.pass_obj
+def demo(debug: bool, script: bool, keep: bool, as_json: bool) -> None:
+    """The whole story on a sandbox: no network, a power cut in the middle, everything arrives by itself.
+
+    Exit code 0 only if nothing was lost or doubled and every byte is the one that was captured.
+    """
+    with reported(as_json=as_json, debug=debug), _interruptible():
+        started_s = time.monotonic()
+        found = _demo(script=script, keep=keep)
+        if as_json:
+            print_json({**found.to_json(), "duration_s": round(time.monotonic() - started_s, 3)})
+        else:
+            click.echo(_sentence(found))
+    sys.exit(Exit.OK if found.good else Exit.UNEXPECTED)
+
+
+def _demo(*, script: bool, keep: bool) -> Compared:
+    from datetime import UTC, datetime
+
+    from sync.demo.children import DemoBroken
+    from sync.demo.story import play, staged
+
+    try:
+        with _teller(script) as teller, staged(teller, keep=keep, now=datetime.now(UTC)) as stage:
+            return play(stage)
+    except DemoBroken as broken:
+        raise Failed(
+            Exit.UNEXPECTED,
+            "demo_broken",
+            f"the demo could not go on: {broken}",
+            next_command="fieldsync demo",
+        ) from broken
+
+
+@contextmanager
+def _teller(script: bool) -> Iterator[Teller]:
+    if script or not _is_terminal():
+        from sync.demo.telling import PlainTeller
+
+        yield PlainTeller()
+        return
+    from sync.demo.screen import screen
+
+    with screen() as teller:
+        yield teller
+
+
+def _is_terminal() -> bool:
+    return (
+        sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    )
+
+
+def _sentence(found: Compared) -> str:
+    verdict = "Nothing lost, nothing doubled." if found.good else "The comparison FAILED."
+    return (
+        f"{verdict} {found.captured} captured, {found.delivered} delivered, {found.signatures_verified} signatures "
+        f"verified, {found.duplicates} doubled, {found.lost} lost, {found.needs_action} kept for a person."
+    )
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Whoever ends the demo, by Ctrl-C or otherwise, leaves no process and no folder behind."""
+
+    def interrupt(*_: object) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    before = {
+        number: signal.signal(number, interrupt)
+        for number in (getattr(signal, name) for name in names if hasattr(signal, name))
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
