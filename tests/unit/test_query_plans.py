@@ -1,0 +1,160 @@
+"""Claims, counts and lists stay flat from a thousand entries to a million: each uses its index, none sorts or scans.
+
+The statements run on 20,000 rows without ANALYZE, as on a device, and SQLite is asked how it would run them.
+"""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from storage import claims
+from storage.claims import DUE_UPLOADS, WAKE_DUE, Filter, due_sends_statement
+from storage.prepared import Prepared
+from storage.queries import Reader
+from tests.support.scratch import Scratch
+
+FILTERS = [Filter(*flags) for flags in itertools.product((True, False), repeat=3)]
+STATES = ("pending", "pending", "pending", "accepted", "in_doubt", "parked", "dead", "discarded") + (
+    "done",
+) * 12
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
+    made = Scratch(tmp_path_factory.mktemp("plans") / "queue")
+    with made.database.write() as transaction:
+        transaction.cursor.executemany(
+            "INSERT INTO entry (id, kind, state, stage, reason, due_at, creates, has_signature, payload_version, "
+            "payload, payload_sha256, input_digest, idempotency_key, attempts, attempt_n, link_failures, lease_fence, "
+            "certainly_created, lookups, clean_misses, captured_at, clock_suspect, chain_key, after_entry) "
+            "VALUES (?, 'unplanned-preventive', ?, ?, ?, ?, 1, 1, 1, '{}', '', '', ?, 0, 0, 0, 0, 0, 0, 0, ?, 0, ?, ?)",
+            (
+                (
+                    f"id-{n}",
+                    state,
+                    "accepted" if state == "parked" else None,
+                    f"reason-{n % 5}" if state in ("parked", "dead", "in_doubt") else None,
+                    n if state == "pending" and n % 3 == 0 else 0,
+                    f"key-{n}",
+                    n,
+                    f"target:{n % 500}" if n % 4 == 0 else None,
+                    f"id-{n - 1}" if n % 7 == 0 else None,
+                )
+                for n, state in ((n, STATES[n % len(STATES)]) for n in range(20_000))
+            ),
+        )
+    yield made
+    made.close()
+
+
+def plan(scratch: Scratch, sql: str, count: int | None = None) -> list[str]:
+    """The steps SQLite would take; every mark in `sql` is bound to 1, because a plan does not depend on values."""
+    values = (1,) * (sql.count("?") if count is None else count)
+    return [row[3] for row in scratch.all(f"EXPLAIN QUERY PLAN {sql}", values)]
+
+
+def sql_of(scratch: Scratch, statement: Prepared) -> str:
+    return statement.sql(scratch.database.dialect)
+
+
+def assert_flat(steps: list[str], first: str) -> None:
+    """The first step goes through the index `first`, and no step reads all entries or sorts."""
+    assert f"INDEX {first} " in f"{steps[0]} ", steps
+    wrong = [
+        step for step in steps if "TEMP B-TREE" in step or (step.startswith("SCAN") and first not in step)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("wanted", FILTERS, ids=repr)
+def test_claim_of_sends_walks_what_is_ready_in_order(scratch: Scratch, wanted: Filter) -> None:
+    steps = plan(scratch, sql_of(scratch, due_sends_statement(wanted)))
+    assert_flat(steps, "ix_entry_ready")
+    assert steps[0] == "SEARCH entry USING INDEX ix_entry_ready (due_at=?)"
+
+
+def test_dependencies_are_looked_up_by_their_keys(scratch: Scratch) -> None:
+    steps = "\n".join(plan(scratch, sql_of(scratch, due_sends_statement(Filter()))))
+    for step in (
+        "SEARCH earlier USING INDEX ix_entry_chain (chain_key=? AND seq<?)",
+        "SEARCH previous USING INDEX sqlite_autoindex_entry_1 (id=?)",
+        "SEARCH parent USING INDEX sqlite_autoindex_entry_1 (id=?)",
+        "SEARCH control USING INDEX sqlite_autoindex_control_1 (key=?)",
+    ):
+        assert step in steps
+
+
+def test_claim_of_uploads_walks_what_is_owed_by_expiry(scratch: Scratch) -> None:
+    assert_flat(plan(scratch, sql_of(scratch, DUE_UPLOADS)), "ix_entry_owed")
+
+
+def test_waking_touches_only_what_waits(scratch: Scratch) -> None:
+    steps = plan(scratch, sql_of(scratch, WAKE_DUE))
+    assert_flat(steps, "ix_entry_waits_until")
+    assert steps[0].startswith("SEARCH")
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("_CLAMP_DUE", "ix_entry_waits_until"),
+        ("_IN_STATE", "ix_entry_state"),
+        ("_LEASED", "ix_entry_leased"),
+    ],
+)
+def test_statement_of_the_rescue_uses_its_index(scratch: Scratch, name: str, index: str) -> None:
+    steps = plan(scratch, sql_of(scratch, getattr(claims, name)))
+    assert any(index in step for step in steps), steps
+    assert not [step for step in steps if step.startswith("SCAN") and index not in step]
+
+
+class Watched:
+    """Notes every statement that a reader runs, and runs it."""
+
+    def __init__(self, cursor: Any) -> None:
+        self.cursor = cursor
+        self.ran: list[tuple[str, Any]] = []
+
+    def execute(self, sql: str, values: Any = ()) -> Any:
+        self.ran.append((sql, values))
+        return self.cursor.execute(sql, values)
+
+
+def plans_of(scratch: Scratch, look: Any) -> dict[str, list[str]]:
+    with scratch.database.read() as transaction:
+        watched = Watched(transaction.cursor)
+        look(Reader(watched))
+    return {sql: plan(scratch, sql, len(values)) for sql, values in watched.ran}
+
+
+def test_counts_read_the_counters_and_no_entry(scratch: Scratch) -> None:
+    for steps in plans_of(scratch, Reader.counts).values():
+        assert all("counter" in step for step in steps), steps
+
+
+def test_oldest_of_each_reason_is_the_first_row_of_an_index(scratch: Scratch) -> None:
+    plans = plans_of(scratch, Reader.reasons)
+    oldest = [steps for sql, steps in plans.items() if "FROM entry" in sql]
+    assert oldest
+    for steps in oldest:
+        assert_flat(steps, "ix_entry_trouble")
+        assert "(state=? AND reason=?)" in steps[0]
+
+
+def test_first_page_of_what_needs_action_walks_its_index(scratch: Scratch) -> None:
+    (steps,) = plans_of(scratch, lambda reader: reader.entries(needs_action=True)).values()
+    assert_flat([step for step in steps if not step.startswith("SEARCH s ")], "ix_entry_needs_action")
+
+
+def test_list_of_one_state_walks_its_index(scratch: Scratch) -> None:
+    (steps,) = plans_of(scratch, lambda reader: reader.entries(states=("dead",))).values()
+    assert_flat([step for step in steps if not step.startswith("SEARCH s ")], "ix_entry_state")
+
+
+def test_oldest_that_waits_and_next_that_is_due_are_found_by_index(scratch: Scratch) -> None:
+    for look in (Reader.oldest_waiting, Reader.next_due):
+        for sql, steps in plans_of(scratch, look).items():
+            assert not [step for step in steps if "TEMP B-TREE" in step], sql
+            assert all("USING" in step for step in steps), (sql, steps)
