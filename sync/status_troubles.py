@@ -6,7 +6,6 @@ Held entries by reason, sign-ins that are missing, closed hosts with what waits 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from shlex import quote
 from typing import Final, NamedTuple
 
 from storage.overview import Group
@@ -45,8 +44,7 @@ def find_troubles(facts: Facts) -> Iterator[Trouble]:
         if state in _TROUBLE:
             yield _told(reason or state, Group(count, oldest))
     for owner, group in facts.unsigned:
-        named = f" --owner {quote(owner)}" if owner else ""
-        yield _told("auth_required", group, command=f"fieldsync auth set{named}")
+        yield _told("auth_required", group, command=f"fieldsync auth set{_named(owner)}")
     if not facts.unsigned and all(each.state == "missing" for each in facts.auth):
         yield _told("auth_required", Group(0, None))
     if facts.worker_silent:
@@ -60,6 +58,14 @@ def find_troubles(facts: Facts) -> Iterator[Trouble]:
     if facts.behind_held.n:
         yield _told("waits_for_entry", facts.behind_held)
     yield from _at_gates(facts)
+
+
+def _named(owner: str) -> str:
+    if not owner:
+        return ""
+    from shlex import quote
+
+    return f" --owner {quote(owner)}"
 
 
 def _at_gates(facts: Facts) -> Iterator[Trouble]:
