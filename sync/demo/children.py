@@ -19,7 +19,8 @@ from typing import Final
 import sync
 from sync.demo import guard
 
-POLL_S: Final = 0.03
+# Often enough to look alive, seldom enough to leave the processor to those who are looked at.
+POLL_S: Final = 0.1
 STOP_WITHIN_S: Final = 6.0
 _FOREIGN: Final = ("FIELDSYNC_", "AWS_")
 _PROXIES: Final = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "STATE_DIRECTORY"})

@@ -6,7 +6,7 @@ import os
 import select
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -77,8 +77,9 @@ class ScreenTeller:
         wide = self._console.width >= _WIDE
         with Live(_table((), wide=wide), console=self._console, refresh_per_second=12) as live:
 
-            def show(rows: Sequence[Row]) -> None:
+            def show(look: Callable[[], Sequence[Row]]) -> None:
                 nonlocal shown
+                rows = look()
                 if rows != shown:
                     shown = rows
                     live.update(_table(rows, wide=wide))

@@ -89,10 +89,10 @@ def capture_without_network(stage: Stage) -> None:
         device.start_worker()  # it is up now or in a moment: a capture needs it as little as it needs a network
         for visit in others:
             device.capture(visit)
-            show(stage.rows())
+            show(stage.rows)
             teller.breathe(0.15)
         device.end_capture(running, first)
-        waits = wait_for(device.found_no_network, within_s=PHASE_WITHIN_S, step=lambda: show(stage.rows()))
+        waits = wait_for(device.found_no_network, within_s=PHASE_WITHIN_S, step=lambda: show(stage.rows))
     if not waits:
         raise DemoBroken("the worker did not look for the API", device.worker_log())
     status = device.ask("status")
@@ -121,7 +121,7 @@ def deliver_until_it_hangs(stage: Stage) -> int:
         arriving = wait_for(
             lambda: backend.counters()["records"] >= RECORDS_AT_KILL or not stage.device.worker_runs(),
             within_s=PHASE_WITHIN_S,
-            step=lambda: show(stage.rows()),
+            step=lambda: show(stage.rows),
         )
     if not arriving:
         raise DemoBroken("the worker did not deliver", stage.device.worker_log())
@@ -163,7 +163,7 @@ def come_back(stage: Stage) -> None:
         wait_for(
             lambda: not set(stage.states()) - _SETTLED or not stage.device.worker_runs(),
             within_s=PHASE_WITHIN_S,
-            step=lambda: show(stage.rows()),
+            step=lambda: show(stage.rows),
         )
     stage.device.stop_worker()
     after = backend.counters()

@@ -21,7 +21,8 @@ class Row:
     server_id: int | None = None
 
 
-Board = Callable[[Sequence[Row]], None]
+# Given a way to look, so that nobody looks where nothing is shown.
+Board = Callable[[Callable[[], Sequence[Row]]], None]
 
 
 class Teller(Protocol):
