@@ -127,7 +127,7 @@ def due_sends_statement(wanted: Filter) -> Prepared:
 # No token of ours is needed for an upload, so an auth pause lets it pass: its URL is the thing that spoils.
 DUE_UPLOADS: Final = Prepared(
     select(*_DUE_COLUMNS)
-    .where(text("entry.state = 'accepted'"), ENTRY.c.due_at == 0, ENTRY.c.lease_owner.is_(None))
+    .where(text("entry.state = 'accepted' AND entry.due_at = 0"), ENTRY.c.lease_owner.is_(None))
     .order_by(ENTRY.c.url_expires_at, ENTRY.c.seq)
     .limit(bindparam("most"))
 )
@@ -159,7 +159,7 @@ _COUNT_WAITS: Final = Prepared(select(func.count()).select_from(ENTRY).where(tex
 _IN_STATE: Final = Prepared(
     select(ENTRY.c.seq).where(ENTRY.c.state == bindparam("wanted")).order_by(ENTRY.c.seq)
 )
-_LEASED: Final = Prepared(select(ENTRY.c.seq).where(text("lease_owner IS NOT NULL")).order_by(ENTRY.c.seq))
+_LEASED: Final = Prepared(select(ENTRY.c.seq).where(text("lease_owner IS NOT NULL")))
 _RENEW: Final = Prepared(
     update(ENTRY)
     .where(

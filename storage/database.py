@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 from sqlcipher3 import dbapi2
 
@@ -98,7 +99,11 @@ class Database:
         with self.translated():
             connection = self._engine.raw_connection()
             try:
-                connection.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                cursor = connection.cursor()
+                cursor.execute("PRAGMA busy_timeout = 0").fetchall()
+                # TRUNCATE: after a passive one an erased presigned URL stays readable in the log.
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                cursor.execute(f"PRAGMA busy_timeout = {int(driver.BUSY_TIMEOUT_S * 1000)}").fetchall()
             finally:
                 connection.close()
 
@@ -120,8 +125,12 @@ class Database:
         """Turn driver errors into storage problems."""
         try:
             yield
-        except dbapi2.Error as error:
-            problem = driver.storage_problem(error, self.folder.database)
+        except (dbapi2.Error, DBAPIError) as error:
+            # Schema steps run through SQLAlchemy, which wraps what the driver said.
+            said = error.orig if isinstance(error, DBAPIError) else error
+            problem = (
+                driver.storage_problem(said, self.folder.database) if isinstance(said, Exception) else None
+            )
             if problem is None:
                 raise
             raise problem from error

@@ -61,11 +61,13 @@ def connect_for_reading(path: Path) -> Any:
     except dbapi2.OperationalError as error:
         connection.close()
         # A WAL database wants its side files. Where they cannot be made nobody can be writing either.
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (
-            dbapi2.SQLITE_CANTOPEN,
-            dbapi2.SQLITE_READONLY,
-        ):
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        cannot_make = (dbapi2.SQLITE_CANTOPEN, dbapi2.SQLITE_READONLY)
+        if code not in cannot_make and not (code == dbapi2.SQLITE_IOERR and _no_room(path)):
             raise
+        log = path.with_name(path.name + "-wal")
+        if log.exists() and log.stat().st_size:
+            raise  # what is only in the log would be left out
         connection = dbapi2.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
     return connection
 
@@ -76,9 +78,10 @@ def storage_problem(error: Exception, path: Path) -> StorageProblem | None:
     if code is None:
         return None
     name = getattr(error, "sqlite_errorname", str(code))
+    # Where the log's shared memory finds no room, SQLite only speaks of an error of the disk.
+    if code & 0xFF == dbapi2.SQLITE_FULL or (code & 0xFF == dbapi2.SQLITE_IOERR and _no_room(path)):
+        return StorageFull(f"no room left on the disk that holds {path}")
     match code & 0xFF:
-        case dbapi2.SQLITE_FULL:
-            return StorageFull(f"no room left on the disk that holds {path}")
         case dbapi2.SQLITE_READONLY | dbapi2.SQLITE_CANTOPEN | dbapi2.SQLITE_PERM | dbapi2.SQLITE_IOERR:
             return StorageReadOnly(f"{path} cannot be written, or its disk reported an error ({name})")
         case dbapi2.SQLITE_BUSY | dbapi2.SQLITE_LOCKED:
@@ -89,3 +92,13 @@ def storage_problem(error: Exception, path: Path) -> StorageProblem | None:
                 "or hand it to support, and do not delete it: it may hold captures that were never sent"
             )
     return None
+
+
+def _no_room(path: Path) -> bool:
+    """Whether the disk cannot even hold the log's shared memory (32 KiB) and a page."""
+    import shutil
+
+    try:
+        return shutil.disk_usage(path.parent).free < 64 * 1024
+    except OSError:
+        return False

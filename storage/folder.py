@@ -66,7 +66,10 @@ class StorageFolder:
 
     def mark(self, database_id: str) -> None:
         """Remember, durably, that a database with this id lives here."""
-        write_durably(self.marker, database_id.encode("ascii") + b"\n")
+        try:
+            write_durably(self.marker, database_id.encode("ascii") + b"\n")
+        except OSError as error:
+            raise from_os_error(error, self.marker) from None
 
     def make(self) -> None:
         """Create the folder where it is missing; its mode is 0700 either way.

@@ -30,6 +30,7 @@ def open_for_reading(folder: StorageFolder) -> Any | None:
         try:
             version, found = read_version_and_id(connection)
             check_version(version, folder)
+            check_not_emptied(version, folder)
             if version == 0:
                 connection.close()
                 return None  # another process is just making it
@@ -70,6 +71,19 @@ def check_present(folder: StorageFolder) -> bool:
     return present
 
 
+def check_not_emptied(version: int, folder: StorageFolder) -> None:
+    """Refuse a file without our schema where a database was known: as good as missing, and not to be filled anew.
+
+    Raises:
+        DatabaseMissing: the marker names a database, and this is none.
+    """
+    if version == 0 and folder.marked_id() is not None:
+        raise DatabaseMissing(
+            f"a database was known here and {folder.database} is an empty one; bring it back (a copy may lie in "
+            f"{folder.backups}). To give up what it held and start anew, remove it and {folder.marker}"
+        )
+
+
 def check_version(version: int, folder: StorageFolder) -> None:
     """Refuse a database that a newer program wrote, before anything in it is read or changed.
 
@@ -100,7 +114,7 @@ def check_identity(found: str | None, folder: StorageFolder) -> None:
 def read_version_and_id(cursor: Any) -> tuple[int, str | None]:
     """Schema number (0: nothing was ever made) and identity, by plain SQL."""
     version = cursor.execute("PRAGMA user_version").fetchone()[0]
-    if version != SCHEMA_VERSION:
+    if not 0 < version <= SCHEMA_VERSION:
         return version, None
     row = cursor.execute("SELECT value FROM control WHERE key = 'database_id'").fetchone()
     return version, row[0].strip('"') if row else None

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from storage.errors import StorageBusy
 from storage.folder import from_os_error
 
 try:
@@ -76,12 +77,12 @@ class FileLock:
         """Wait for the lock, at most `timeout_s`.
 
         Raises:
-            TimeoutError: somebody else held it all that time.
+            StorageBusy: somebody else held it all that time.
         """
         deadline = time.monotonic() + timeout_s
         while not self.take():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{self._path} stayed locked by another process for {timeout_s:.0f} s")
+                raise StorageBusy(f"{self._path} stayed locked by another process for {timeout_s:.0f} s")
             time.sleep(0.05)
         try:
             yield

@@ -34,7 +34,7 @@ class Entry(SQLModel, table=True):
     __table_args__ = (
         Index("ix_entry_state", "state", "seq"),
         Index("ix_entry_ready", "due_at", "seq", sqlite_where=text("state = 'pending'")),
-        Index("ix_entry_owed", "url_expires_at", "seq", sqlite_where=text("state = 'accepted'")),
+        Index("ix_entry_owed", "due_at", "url_expires_at", "seq", sqlite_where=text("state = 'accepted'")),
         Index("ix_entry_waits_until", "due_at", sqlite_where=text("due_at > 0")),
         Index("ix_entry_needs_action", "seq", sqlite_where=text(NEEDS_ACTION_SQL)),
         Index("ix_entry_trouble", "state", "reason", "captured_at", sqlite_where=text(TROUBLE_SQL)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from storage.claims import close_attempts
 from storage.database import Transaction
 from storage.guarded import ADD_ATTEMPT, Held, change, freed, held, move
 from storage.lifecycle import Event, State
@@ -50,6 +51,7 @@ def resync(transaction: Transaction, id: str, *, now: int, dry_run: bool = False
 
 
 def _obey(transaction: Transaction, row: Held, ordered: Ordered, now: int) -> None:
+    close_attempts(transaction, row.seq, now=now)
     if ordered.did == "hastened":
         change(transaction, row, due_at=0, **freed(row))
         return

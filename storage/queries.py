@@ -134,7 +134,12 @@ class Reader:
             conditions.append("e.seq > (SELECT seq FROM entry WHERE id = ?)")
             values.append(after_id)
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        return [_entry(row) for row in self._all(f"{_LIST} {where} ORDER BY e.seq LIMIT ?", (*values, limit))]
+        listed = (
+            _LIST.replace("entry e", "entry e INDEXED BY ix_entry_needs_action") if needs_action else _LIST
+        )
+        return [
+            _entry(row) for row in self._all(f"{listed} {where} ORDER BY e.seq LIMIT ?", (*values, limit))
+        ]
 
     def entry(self, id: str) -> dict[str, Any]:
         """One entry in the shape of `list --json`; `story.py` has all that happened to it."""

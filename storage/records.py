@@ -121,7 +121,8 @@ def record_accepted(
     evidence = (
         row.server_id is None
         and row.request_digest == digest
-        and (row.state in (State.IN_DOUBT, State.PENDING) or row.state is State.PARKED)
+        # Also while a later attempt is under way: what that one brings is then a second receipt, for a person to see.
+        and row.state in (State.IN_DOUBT, State.PENDING, State.PARKED, State.SENDING)
     )
     taken = _created_by_another(transaction, seq, answer.server_id)
     adopted = (mine or evidence) and not taken
@@ -153,14 +154,16 @@ def record_accepted(
     }
     next_lease = None
     if row.has_signature and mine and upload_next:
-        next_lease = Lease(lease.owner, lease.fence, row.attempt_n + 1)
+        # A fence of its own: a second report of the send must not act on the running upload.
+        next_lease = Lease(lease.owner, lease.fence + 1, row.attempt_n + 1)
         changes["attempt_n"] = next_lease.attempt_n
+        changes["lease_fence"] = next_lease.fence
     else:
         changes.update(freed(row))
     if row.has_signature:
-        event = Event.ACCEPTED if mine else Event.FOUND
+        event = Event.ACCEPTED if row.state is State.SENDING else Event.FOUND
     else:
-        event = Event.COMPLETED if mine else Event.FOUND_COMPLETE
+        event = Event.COMPLETED if row.state is State.SENDING else Event.FOUND_COMPLETE
         changes["done_at"] = now
     move(transaction, row, event, **changes)
     if next_lease is not None:

@@ -12,8 +12,15 @@ from pathlib import Path
 from sqlcipher3 import dbapi2
 
 from storage.database import Database
-from storage.folder import StorageFolder
-from storage.guard import SCHEMA_VERSION, check_identity, check_present, check_version, read_version_and_id
+from storage.folder import StorageFolder, from_os_error
+from storage.guard import (
+    SCHEMA_VERSION,
+    check_identity,
+    check_not_emptied,
+    check_present,
+    check_version,
+    read_version_and_id,
+)
 from storage.locks import FileLock
 
 
@@ -49,8 +56,10 @@ def _settle(database: Database, *, new_id: str, now: datetime) -> None:
     with FileLock(folder.schema_lock).hold():
         version, found = _version_and_id(database)
         check_version(version, folder)
+        check_not_emptied(version, folder)
         if version < SCHEMA_VERSION:
             if version > 0:
+                check_identity(found, folder)
                 _back_up(database, version, now)
             _upgrade(database, new_id, now)
             version, found = _version_and_id(database)
@@ -82,9 +91,12 @@ def _upgrade(database: Database, new_id: str, now: datetime) -> None:
 def _back_up(database: Database, version: int, now: datetime) -> Path:
     """A whole copy of the database before its schema changes; never overwrites an earlier one."""
     folder = database.folder
-    folder.backups.mkdir(mode=0o700, exist_ok=True)
     target = folder.backups / f"schema-{version}-{now:%Y%m%dT%H%M%S%fZ}.db"
-    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        folder.backups.mkdir(mode=0o700, exist_ok=True)
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
+        raise from_os_error(error, target) from None
     copy = dbapi2.connect(str(target), isolation_level=None)
     try:
         database.backup(copy)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from storage.errors import StorageReadOnly
+from storage.errors import StorageBusy
 from storage.locks import FileLock, Holder
 
 HOLD = """
@@ -181,7 +182,7 @@ def test_somebody_who_only_looks_does_not_keep_a_drain_out_for_long(path: Path) 
 def test_waiting_for_the_lock_has_an_end(path: Path) -> None:
     mine = FileLock(path)
     assert mine.take()
-    with pytest.raises(TimeoutError, match="stayed locked"), FileLock(path).hold(timeout_s=0.1):
+    with pytest.raises(StorageBusy, match="stayed locked"), FileLock(path).hold(timeout_s=0.1):
         pytest.fail("the lock was given twice")
     mine.give()
     with FileLock(path).hold(timeout_s=0.1):

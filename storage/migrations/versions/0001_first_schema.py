@@ -131,7 +131,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_entry_owed",
         "entry",
-        ["url_expires_at", "seq"],
+        ["due_at", "url_expires_at", "seq"],
         unique=False,
         sqlite_where=sa.text("state = 'accepted'"),
     )
