@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import StorageReadOnly
-from storage.errors import StorageBusy
+from storage.errors import StorageBusy, StorageReadOnly
 from storage.locks import FileLock, Holder
 
 HOLD = """
