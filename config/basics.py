@@ -5,8 +5,8 @@ together). Unknown keys and wrong types elsewhere are left to `settings.load`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from config.folder import chosen_dir
 from config.sources import TomlFile, anchored, read_toml, variable
@@ -14,8 +14,7 @@ from sync.credentials import FOLDER_NAME, Credentials, TokenSource
 from sync.secret import Secret
 
 
-@dataclass(frozen=True, slots=True)
-class Basics:
+class Basics(NamedTuple):
     """What `fieldsync status` needs of the settings."""
 
     storage_dir: Path

@@ -6,9 +6,9 @@ An empty value counts as not written: service managers and compose files cannot 
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from config.problems import ConfigProblem, problem
 from sync.secret import redact
@@ -18,12 +18,11 @@ CONFIG_VARIABLE = "FIELDSYNC_CONFIG"
 PATH_KEYS = frozenset({"storage.dir", "api.token_file", "api.session_token_file", "api.ca_file"})
 
 
-@dataclass(frozen=True, slots=True)
-class TomlFile:
+class TomlFile(NamedTuple):
     """What FIELDSYNC_CONFIG points to: `values` nested as written, empty where there is no file or it is broken."""
 
     path: Path | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = MappingProxyType({})
     problem: ConfigProblem | None = None
 
     def get(self, key: str) -> Any:

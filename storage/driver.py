@@ -87,11 +87,16 @@ def storage_problem(error: Exception, path: Path) -> StorageProblem | None:
         case dbapi2.SQLITE_BUSY | dbapi2.SQLITE_LOCKED:
             return StorageBusy(f"another process keeps {path} locked ({name})")
         case dbapi2.SQLITE_CORRUPT | dbapi2.SQLITE_NOTADB:
-            return DatabaseDamaged(
-                f"{path} is not a readable database ({name}); keep the file, restore a copy from its backups folder "
-                "or hand it to support, and do not delete it: it may hold captures that were never sent"
-            )
+            return damaged(path, name)
     return None
+
+
+def damaged(path: Path, what: str) -> DatabaseDamaged:
+    """The file at `path` is no readable outbox; `what` is SQLite's own word for it."""
+    return DatabaseDamaged(
+        f"{path} is not a readable database ({what}); keep the file, restore a copy from its backups folder or hand "
+        "it to support, and do not delete it: it may hold captures that were never sent"
+    )
 
 
 def _no_room(path: Path) -> bool:

@@ -81,6 +81,7 @@ class DatabaseMissing(DatabaseUnusable):
     """A database was known in this folder and is not there."""
 
     code = "database_missing"
+    next_command = "fieldsync status"
 
 
 class DatabaseNewer(DatabaseUnusable):

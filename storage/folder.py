@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from storage.errors import StorageFull, StorageProblem, StorageReadOnly
 
 
-@dataclass(frozen=True, slots=True)
-class StorageFolder:
+class StorageFolder(NamedTuple):
     """The paths of one outbox."""
 
     root: Path

@@ -44,9 +44,10 @@ def open_for_reading(folder: StorageFolder) -> Any | None:
             connection.close()
             raise
     except dbapi2.Error as error:
-        problem = driver.storage_problem(error, folder.database)
-        if problem is None:
-            raise
+        # What opens but has not our tables is no outbox, whatever its version number says.
+        problem = driver.storage_problem(error, folder.database) or driver.damaged(
+            folder.database, str(error)
+        )
         raise problem from error
     return connection
 

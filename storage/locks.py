@@ -11,9 +11,8 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from storage.errors import StorageBusy
 from storage.folder import from_os_error
@@ -25,8 +24,7 @@ except ImportError:  # Windows
     import msvcrt
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """Who wrote itself into a lock file last. Only current while the lock is held."""
 
     pid: int

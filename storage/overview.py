@@ -23,7 +23,6 @@ _SIGNED: Final = "SELECT count(*), min(captured_at) FROM entry WHERE state = 'pe
 _OF_OWNER: Final = (
     "SELECT count(*), min(captured_at) FROM entry WHERE state = 'pending' AND coalesce(owner, '') = ?"
 )
-_UPLOAD_DUE: Final = "SELECT 1 FROM entry WHERE state = 'accepted' AND due_at = 0 LIMIT 1"
 # From the held entries, which are few, to those behind them. The same rule as in a claim: trouble after the receipt
 # stops no chain, and who needs a server id waits for that alone.
 _BEHIND_HELD: Final = """
@@ -75,11 +74,6 @@ def unsent_of(reader: Reader, owner: str) -> Group:
 def behind_held(reader: Reader) -> Group:
     """Unsent entries that wait for one which is parked or dead."""
     return _group(reader, _BEHIND_HELD)
-
-
-def upload_due(reader: Reader) -> bool:
-    """Whether a signature could be uploaded now, as far as its own waits go."""
-    return bool(reader.rows(("due",), _UPLOAD_DUE))
 
 
 def _group(reader: Reader, sql: str, values: tuple[Any, ...] = ()) -> Group:

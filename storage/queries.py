@@ -85,7 +85,8 @@ class Reader:
     def next_due(self) -> int | None:
         """When the next backoff ends; 0 where something is due now; None where nothing waits for a time."""
         ready = self._connection.execute(
-            "SELECT 1 FROM entry WHERE state = 'pending' AND due_at = 0 LIMIT 1"
+            "SELECT 1 FROM entry WHERE state = 'pending' AND due_at = 0 UNION ALL "
+            "SELECT 1 FROM entry WHERE state = 'accepted' AND due_at = 0 LIMIT 1"
         ).fetchone()
         if ready:
             return 0

@@ -16,7 +16,9 @@ from uuid import uuid4
 from config.problems import ConfigError, problem
 from config.settings import Settings
 from storage.database import Database
+from storage.errors import StorageFull
 from storage.folder import StorageFolder
+from storage.reserve import release_reserve
 from storage.schema import open_database
 from sync.capture import ImageLimits
 from sync.clock import Clock
@@ -52,6 +54,19 @@ def open_outbox(folder: Path, clock: Clock) -> Database:
         StorageProblem: see `storage.schema.open_database`.
     """
     return open_database(StorageFolder(folder), new_id=str(uuid4()), now=clock.now())
+
+
+def open_to_drain(folder: Path, clock: Clock) -> Database:
+    """As `open_outbox`, also on a full disk: then the space kept back for the drain is given to it.
+
+    Raises:
+        StorageProblem: see `storage.schema.open_database`.
+    """
+    try:
+        return open_outbox(folder, clock)
+    except StorageFull:
+        release_reserve(StorageFolder(folder))
+        return open_outbox(folder, clock)
 
 
 def image_limits(settings: Settings) -> ImageLimits:

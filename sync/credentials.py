@@ -8,11 +8,10 @@ only, because `fieldsync status` asks too. What was signed in is never in the da
 import binascii
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from sync.secret import Secret
 from sync.token_files import LONGEST_TOKEN, read_text, sync_folder, token_fault, token_in, write_private
@@ -26,16 +25,14 @@ class TokensRefused(ValueError):
     """These cannot be stored as tokens of this owner; the message says why and never quotes them."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenSource:
+class TokenSource(NamedTuple):
     """Where one configured token is: as a value, or in a file that may change while we run. The value wins."""
 
     value: Secret | None = None
     file: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(NamedTuple):
     """One pair, ready to be sent. `owner` is whose it is, None where nothing says so; `expires_at` is the
     earlier end of the two, None where neither tells (opaque tokens)."""
 
@@ -44,9 +41,15 @@ class Tokens:
     owner: str | None = None
     expires_at: datetime | None = None
 
+    def fingerprint(self) -> str:
+        """Tells this pair from another without holding either."""
+        import hashlib
 
-@dataclass(frozen=True, slots=True)
-class AuthStatus:
+        both = f"{self.bearer.reveal()}\n{self.session.reveal()}"
+        return hashlib.sha256(both.encode()).hexdigest()[:12]
+
+
+class AuthStatus(NamedTuple):
     """How one owner's tokens stand; `owner` None is this device's own pair."""
 
     owner: str | None
@@ -54,8 +57,7 @@ class AuthStatus:
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
+class _Candidate(NamedTuple):
     tokens: Tokens
     user: str | None  # the user id inside the tokens, which may differ from the name they were stored under
 

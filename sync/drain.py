@@ -12,7 +12,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
-from storage import claims
+from storage import claims, control
 from storage.database import Database, Transaction
 from storage.locks import FileLock, Holder
 from storage.queries import Reader
@@ -203,10 +203,11 @@ class Drain:
     def _report(self, ledger: Ledger, started_s: float) -> DrainReport:
         with self._database.read() as transaction:
             counts = Reader(transaction.cursor).counts()
+            owner_held = bool(control.paused_owners(transaction))
         stopped_by = ledger.tally.stopped_by or ("interrupted" if self._stop.is_set() else None)
         waiting = counts["pending"] + counts["sending"] + counts["accepted"]
         if stopped_by is None and waiting:
-            stopped_by = self._held_by(ledger)
+            stopped_by = "auth_required" if owner_held else self._held_by(ledger)
         return DrainReport(
             ledger.tally.delivered,
             ledger.tally.sent,

@@ -6,11 +6,12 @@ and a recovering one from meeting the whole queue at once: after trouble one can
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from random import Random
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from random import Random
 
 
 class Host(StrEnum):
@@ -31,8 +32,7 @@ PROBE_FLOOR_S: Final = 5.0
 TROUBLES_TO_CLOSE: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(NamedTuple):
     """One host as last seen. Instants are aware UTC; `failures` counts since the last success."""
 
     mode: Mode = Mode.CANARY
@@ -44,12 +44,12 @@ class Gate:
     proven_at: datetime | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in asdict(self).items()}
+        return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in self._asdict().items()}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any] | None) -> Gate:
         """The stored gate; one that cannot be understood is a fresh one."""
-        known: dict[str, Any] = {field.name: (stored or {}).get(field.name) for field in fields(cls)}
+        known: dict[str, Any] = {name: (stored or {}).get(name) for name in cls._fields}
         try:
             for name in ("since", "probe_at", "hold_until", "proven_at"):
                 known[name] = datetime.fromisoformat(known[name]) if known[name] else None
@@ -61,7 +61,7 @@ class Gate:
 def answered(gate: Gate, now: datetime) -> Gate:
     """The host did its part: full width, everything forgotten."""
     if gate.mode is Mode.OPEN and gate.failures == 0 and gate.hold_until is None:
-        return replace(gate, proven_at=now)
+        return gate._replace(proven_at=now)
     return Gate(Mode.OPEN, since=now, proven_at=now)
 
 
@@ -80,7 +80,7 @@ def troubled(gate: Gate, reason: str, now: datetime, *, probe_cap_s: float, rng:
     failures = gate.failures + 1
     if failures >= TROUBLES_TO_CLOSE:
         return unreachable(gate, reason, now, probe_cap_s=probe_cap_s, rng=rng)
-    return replace(gate, mode=Mode.CANARY, reason=reason, since=now, failures=failures)
+    return gate._replace(mode=Mode.CANARY, reason=reason, since=now, failures=failures)
 
 
 def held(gate: Gate, reason: str, now: datetime, *, wait_s: float) -> Gate:
@@ -88,13 +88,13 @@ def held(gate: Gate, reason: str, now: datetime, *, wait_s: float) -> Gate:
     until = now + timedelta(seconds=wait_s)
     if gate.hold_until is not None and gate.hold_until > until:
         until = gate.hold_until
-    return replace(gate, mode=Mode.CANARY, reason=reason, since=now, hold_until=until)
+    return gate._replace(mode=Mode.CANARY, reason=reason, since=now, hold_until=until)
 
 
 def link_is_back(gate: Gate, now: datetime, *, spread_s: float, rng: Random) -> Gate:
     """A look found the host again. A fleet that came back with the same mast spreads itself over `spread_s`."""
     hold = now + timedelta(seconds=rng.uniform(0, spread_s)) if spread_s > 0 else gate.hold_until
-    return replace(gate, mode=Mode.CANARY, since=now, probe_at=None, hold_until=hold)
+    return gate._replace(mode=Mode.CANARY, since=now, probe_at=None, hold_until=hold)
 
 
 def clamped(gate: Gate, now: datetime, *, probe_cap_s: float, hold_cap_s: float) -> Gate:
@@ -104,7 +104,7 @@ def clamped(gate: Gate, now: datetime, *, probe_cap_s: float, hold_cap_s: float)
         probe_at = min(probe_at, now + timedelta(seconds=probe_cap_s))
     if hold_until is not None:
         hold_until = min(hold_until, now + timedelta(seconds=hold_cap_s))
-    return replace(gate, probe_at=probe_at, hold_until=hold_until)
+    return gate._replace(probe_at=probe_at, hold_until=hold_until)
 
 
 def waits_until(gate: Gate, now: datetime) -> datetime | None:

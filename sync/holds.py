@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,12 +14,6 @@ _AUTH_PROBE_AFTER_S: Final = (300.0, 900.0, 3600.0)
 _PROBED: Final = "probed:owner:"  # a hold that was lifted to try the same tokens again
 
 
-def fingerprint(tokens: Tokens) -> str:
-    """Tells one pair of tokens from another without holding either."""
-    both = f"{tokens.bearer.reveal()}\n{tokens.session.reveal()}"
-    return hashlib.sha256(both.encode()).hexdigest()[:12]
-
-
 def pause_queue(transaction: Transaction, reason: str, detail: str | None, now: datetime) -> None:
     """Hold the whole queue; no entry changes state."""
     value = {"reason": reason, "since": now.isoformat(), "detail": detail}
@@ -31,7 +24,7 @@ def hold_owner(
     transaction: Transaction, owner: str | None, tokens: Tokens | None, detail: str, now: datetime
 ) -> None:
     """Hold the sends of one owner until other tokens come, or until the next probe with these."""
-    mark = None if tokens is None else fingerprint(tokens)
+    mark = None if tokens is None else tokens.fingerprint()
     standing = control.paused_owners(transaction).get(owner or "")
     if standing is not None and standing["tokens"] == mark:
         return  # several workers met the same refusal: that is one, not many

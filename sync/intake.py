@@ -20,7 +20,7 @@ from sync.clock import Clock
 from sync.credentials import Tokens
 from sync.delivery import Job, RequestDamaged, build_request
 from sync.gate import Host, Mode
-from sync.holds import fingerprint, hold_owner
+from sync.holds import hold_owner
 from sync.hosts import Hosts
 from sync.ledger import Ledger, clock_offset
 from sync.operations import UnknownKind, by_kind
@@ -167,7 +167,7 @@ class Intake:
             request=request,
             operation=operation,
             tokens=tokens,
-            tokens_proven=fingerprint(tokens) in ledger.tally.proven_tokens,
+            tokens_proven=tokens.fingerprint() in ledger.tally.proven_tokens,
         )
 
     def _lease_until(self, now: datetime) -> int:

@@ -179,7 +179,7 @@ class Ledger:
         _note_success(transaction, now)
         holds.forget_probe(transaction, job.owner)
         if job.tokens is not None:
-            self.tally.proven_tokens.add(holds.fingerprint(job.tokens))
+            self.tally.proven_tokens.add(job.tokens.fingerprint())
 
     def _uploaded(
         self, transaction: Transaction, finished: Finished, outcome: o.Uploaded, now: datetime

@@ -11,7 +11,7 @@ from sync.clock import Clock
 from sync.connectivity import look
 from sync.durable import written
 from sync.gate import Host, Mode
-from sync.holds import fingerprint, lift_hold
+from sync.holds import lift_hold
 from sync.hosts import Hosts
 from sync.intake import Intake
 from sync.operations import OPERATIONS
@@ -61,7 +61,7 @@ def settle(transaction: Transaction, rules: Rules, clock: Clock) -> None:
 def _lift_holds(transaction: Transaction, intake: Intake, now_ms: int, *, forced: bool) -> None:
     for owner, hold in control.paused_owners(transaction).items():
         tokens = intake.tokens_for(owner or None)
-        changed = tokens is not None and fingerprint(tokens) != hold.get("tokens")
+        changed = tokens is not None and tokens.fingerprint() != hold.get("tokens")
         # A clock that jumped must not keep an owner waiting for years.
         probe_at = min(int(hold.get("probe_at", 0)), now_ms + int(RETRY_AFTER_CAP_S * 1000))
         if changed or forced or (tokens is not None and probe_at <= now_ms):

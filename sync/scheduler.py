@@ -166,7 +166,9 @@ class Worker:
 
     def _one_pass(self) -> None:
         number, forced = self._beat()
-        ask = Ask(forced=forced > self._forced, spread=True)
+        # A person who asked is waiting: look for the network now, and do not hold back as a fleet must.
+        asked = number > (self._handled or 0)
+        ask = Ask(forced=forced > self._forced, looked=asked, spread=not asked)
         self._report(number, None, running=True)
         report = self._drain.run(ask, lambda now: self._tell(number, now))
         self._forced = max(self._forced, forced)

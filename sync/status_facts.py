@@ -19,7 +19,7 @@ from storage.folder import StorageFolder
 from storage.locks import FileLock, Holder
 from storage.overview import Group
 from storage.queries import STATES, Reader, reading
-from sync.credentials import AuthStatus, Credentials, Tokens
+from sync.credentials import AuthStatus, Credentials
 from sync.gate import Gate, Host, Mode, waits_until
 
 # A worker gives a sign of life far more often; silent for longer, it is stopped or hangs.
@@ -120,14 +120,6 @@ def offset_s(control: Mapping[str, Any]) -> float | None:
     return float(known) if isinstance(known, int | float) else None
 
 
-def fingerprint(tokens: Tokens) -> str:
-    """As in `holds.py`, which is too heavy for a look; a test holds the two together."""
-    import hashlib
-
-    both = f"{tokens.bearer.reveal()}\n{tokens.session.reveal()}"
-    return hashlib.sha256(both.encode()).hexdigest()[:12]
-
-
 def _read(reader: Reader, credentials: Credentials, now: datetime) -> dict[str, Any]:
     counts, control = reader.counts(), reader.control()
     known: dict[str, Any] = {
@@ -140,8 +132,6 @@ def _read(reader: Reader, credentials: Credentials, now: datetime) -> dict[str, 
     }
     if counts["accepted"]:
         known["oldest_owed"] = overview.oldest_in(reader, "accepted")
-        if overview.upload_due(reader):
-            known["next_due"] = 0
     if counts["pending"]:
         known["oldest_unsent"] = overview.oldest_in(reader, "pending")
         known["unsigned"] = tuple(_unsigned(reader, control, credentials, now))
@@ -162,7 +152,7 @@ def _unsigned(
         tokens = credentials.for_owner(owner or None)
         usable = tokens is not None and (tokens.expires_at is None or tokens.expires_at > server_now)
         # New tokens end a hold at the next pass: who has just signed in is not asked to do it again.
-        refused = owner in holds and tokens is not None and holds[owner].get("tokens") == fingerprint(tokens)
+        refused = owner in holds and tokens is not None and holds[owner].get("tokens") == tokens.fingerprint()
         if (refused or not usable) and (group := overview.unsent_of(reader, owner)).n:
             yield owner, group
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -22,6 +23,9 @@ from sync.outcome import (
     classify_send,
     classify_upload,
 )
+
+# Deeply nested bodies are the point; that their repr is long is no defect.
+pytestmark = pytest.mark.filterwarnings("ignore:.*overly large repr:hypothesis.errors.HypothesisWarning")
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MD5 = "d41d8cd98f00b204e9800998ecf8427e"

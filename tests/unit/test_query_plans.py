@@ -157,4 +157,5 @@ def test_oldest_that_waits_and_next_that_is_due_are_found_by_index(scratch: Scra
     for look in (Reader.oldest_waiting, Reader.next_due):
         for sql, steps in plans_of(scratch, look).items():
             assert not [step for step in steps if "TEMP B-TREE" in step], sql
-            assert all("USING" in step for step in steps), (sql, steps)
+            reads = [step for step in steps if step.startswith(("SCAN", "SEARCH"))]
+            assert all("USING" in step for step in reads), (sql, steps)

@@ -20,7 +20,7 @@ from sync.credentials import Credentials, TokenSource
 from sync.gate import Gate, Mode
 from sync.secret import Secret
 from sync.status import Level, Status, conclude
-from sync.status_facts import fingerprint, look
+from sync.status_facts import look
 from sync.status_troubles import Trouble
 from tests.support.scratch import DATABASE_ID, NOON, NOON_MS, URL, Scratch
 from tests.unit.test_credentials import jwt
@@ -296,12 +296,6 @@ def test_hold_of_refused_tokens_ends_with_new_ones(scratch: Scratch, looked: Loo
         holds.hold_owner(transaction, None, tokens, "refused", NOON)
     assert problems(looked()) == [("auth_required", 1, "fieldsync auth set")]
     assert not looked(pair=(jwt(user=8), "opaque-session")).sign_in_needed
-
-
-def test_fingerprint_is_that_of_the_hold(scratch: Scratch) -> None:
-    tokens = credentials(scratch.folder).for_owner(None)
-    assert tokens is not None
-    assert fingerprint(tokens) == holds.fingerprint(tokens)
 
 
 def test_last_success_is_told(scratch: Scratch, looked: Look) -> None:

@@ -57,7 +57,7 @@ def _sync(*, wait: bool, force: bool, as_json: bool) -> tuple[dict[str, Any], Ex
     settings = load()
     events.configure_logging(settings.log.level, settings.log.format)
     clock = Clock()
-    database = app.open_outbox(settings.storage.dir, clock)
+    database = app.open_to_drain(settings.storage.dir, clock)
     try:
         with _shown(as_json) as progress:
             from sync.commands import worker
@@ -251,7 +251,7 @@ def _run() -> None:
     settings = load()
     events.configure_logging(settings.log.level, settings.log.format)
     clock = Clock()
-    database = app.open_outbox(settings.storage.dir, clock)
+    database = app.open_to_drain(settings.storage.dir, clock)
     try:
         drain = app.build_drain(settings, database, clock)
         worker = Worker(

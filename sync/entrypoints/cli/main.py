@@ -5,8 +5,10 @@ A person who asks "did it go?" gets the answer in a tenth of a second: nothing h
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
@@ -78,12 +80,20 @@ def cli(ctx: click.Context, debug: bool) -> None:
 def main() -> None:
     """Run the command line; usage errors end with 2 and, with --json, as a document too."""
     as_json = "--json" in sys.argv
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A name that the console cannot write is spelt out; it is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli(prog_name="fieldsync", standalone_mode=False)
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.Abort:
         sys.exit(130)
+    except BrokenPipeError:
+        # Whoever reads us has heard enough; nothing more may be written, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except click.ClickException as error:
         from sync.entrypoints.cli.exits import Exit
         from sync.entrypoints.cli.output import Failed, fail

@@ -103,7 +103,7 @@ def reported(*, as_json: bool, debug: bool = False) -> Iterator[None]:
     """Turn whatever goes wrong inside into a clear word and the right exit code; no traceback unless asked for."""
     try:
         yield
-    except (click.ClickException, click.exceptions.Exit, click.Abort, SystemExit):
+    except (click.ClickException, click.exceptions.Exit, click.Abort, SystemExit, BrokenPipeError):
         raise
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
@@ -127,7 +127,7 @@ def reported(*, as_json: bool, debug: bool = False) -> Iterator[None]:
 def fail(failed: Failed, *, as_json: bool) -> NoReturn:
     """Print one failure and end with its exit code."""
     if as_json:
-        click.echo(json.dumps(failed.to_json(), ensure_ascii=False))
+        print_json(failed.to_json())
     else:
         click.echo(f"fieldsync: {failed.message}", err=True)
         for problem in failed.problems[:_SHOWN_PROBLEMS]:
@@ -140,5 +140,5 @@ def fail(failed: Failed, *, as_json: bool) -> NoReturn:
 
 
 def print_json(document: Any) -> None:
-    """One document on one line."""
-    click.echo(json.dumps(document, ensure_ascii=False, separators=(", ", ": ")))
+    """One document on one line. ASCII: no console's encoding and no terminal's control codes can break it."""
+    click.echo(json.dumps(document, separators=(", ", ": ")))

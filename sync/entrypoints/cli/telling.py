@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from sync.entrypoints.cli.output import print_json
+
 if TYPE_CHECKING:
     from sync.explain_words import Explained
     from sync.status import Status
@@ -32,8 +34,8 @@ _HARMLESS: Final = frozenset("\u00a0\u202f")
 def tell(told: Any) -> None:
     """Print a text, or anything else as one JSON document on one line; colour on a terminal only."""
     if not isinstance(told, str):
-        # JSON escapes less than a terminal obeys: C1 controls, and marks that turn the reading direction.
-        told = plain(json.dumps(told, ensure_ascii=False, separators=(", ", ": ")))
+        print_json(told)
+        return
     click.echo(told, color=False if os.environ.get("NO_COLOR") else None)
 
 
