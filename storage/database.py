@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool
 from sqlcipher3 import dbapi2
 
 from storage import driver
@@ -33,25 +33,43 @@ class Transaction:
 
 
 class Database:
-    """Connections to one SQLite file. Thread-safe: each transaction takes a connection of its own from the pool."""
+    """Connections to one SQLite file. Thread-safe: each transaction has a connection to itself while it lasts."""
 
     def __init__(self, folder: StorageFolder) -> None:
         self.folder = folder
         self._writing = threading.Lock()
-        self._engine = create_engine("sqlite://", module=dbapi2, creator=self._connect, poolclass=QueuePool)
-        # SQLAlchemy's own transactions (schema steps) take the write lock at once, like ours.
+        # The last one returned goes out first: it has the statements of its work prepared.
+        self._idle: list[Any] = []
+        # SQLAlchemy's own connections are for schema steps only; its checkout costs more than a small read.
+        self._engine = create_engine("sqlite://", module=dbapi2, creator=self._connect, poolclass=NullPool)
         event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        self._dialect = self._engine.dialect
 
     def _connect(self) -> Any:
         return driver.connect(self.folder.database)
 
     @property
     def dialect(self) -> Dialect:
-        return self._engine.dialect
+        return self._dialect
 
     def engine_connection(self) -> Connection:
-        """A SQLAlchemy connection, for schema steps."""
+        """A SQLAlchemy connection, for schema steps. Its transactions take the write lock at once, like ours."""
         return self._engine.connect()
+
+    @contextmanager
+    def _connection(self) -> Iterator[Any]:
+        """A connection to itself; one that has seen an error is not used again: nothing it believes is certain."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._connect()
+        try:
+            yield connection
+        except BaseException:
+            with suppress(dbapi2.Error):
+                connection.close()
+            raise
+        self._idle.append(connection)
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -60,35 +78,28 @@ class Database:
         Raises:
             StorageProblem: the disk or the database does not let us; nothing was changed.
         """
-        with self.translated(), self._writing:
-            connection = self._engine.raw_connection()
+        with self.translated(), self._writing, self._connection() as connection:
             cursor = connection.cursor()
             try:
                 cursor.execute("BEGIN IMMEDIATE")
-                yield Transaction(cursor, self.dialect)
+                yield Transaction(cursor, self._dialect)
                 cursor.execute("COMMIT")
             except BaseException:
                 with suppress(dbapi2.Error):  # the first error is the one to tell
                     cursor.execute("ROLLBACK")
-                # After a failed sync or commit nothing this connection believes is certain: open a new one.
-                connection.invalidate()
                 raise
-            finally:
-                connection.close()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A consistent view for several reads."""
-        with self.translated():
-            connection = self._engine.raw_connection()
+        with self.translated(), self._connection() as connection:
             cursor = connection.cursor()
+            cursor.execute("BEGIN")
             try:
-                cursor.execute("BEGIN")
-                yield Transaction(cursor, self.dialect)
+                yield Transaction(cursor, self._dialect)
             finally:
                 with suppress(dbapi2.Error):
                     cursor.execute("ROLLBACK")
-                connection.close()
 
     def probe(self) -> Any:
         """A connection of its own for `probe.py`: it must not be one that commits itself."""
@@ -96,28 +107,20 @@ class Database:
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the database, as far as readers allow. Never waits."""
-        with self.translated():
-            connection = self._engine.raw_connection()
-            try:
-                cursor = connection.cursor()
-                cursor.execute("PRAGMA busy_timeout = 0").fetchall()
-                # TRUNCATE: after a passive one an erased presigned URL stays readable in the log.
-                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-                cursor.execute(f"PRAGMA busy_timeout = {int(driver.BUSY_TIMEOUT_S * 1000)}").fetchall()
-            finally:
-                connection.close()
+        with self.translated(), self._connection() as connection:
+            connection.execute("PRAGMA busy_timeout = 0").fetchall()
+            # TRUNCATE: after a passive one an erased presigned URL stays readable in the log.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            connection.execute(f"PRAGMA busy_timeout = {int(driver.BUSY_TIMEOUT_S * 1000)}").fetchall()
 
     def backup(self, target: Any) -> None:
         """Copy the whole database, consistently, into the open driver connection `target`."""
-        with self.translated():
-            connection = self._engine.raw_connection()
-            try:
-                driver_connection: Any = connection.driver_connection
-                driver_connection.backup(target)
-            finally:
-                connection.close()
+        with self.translated(), self._connection() as connection:
+            connection.backup(target)
 
     def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
         self._engine.dispose()
 
     @contextmanager

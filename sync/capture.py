@@ -20,7 +20,7 @@ from storage.reserve import keep_reserve
 from sync.clock import Clock
 from sync.errors import InputRefused, Problem
 from sync.image import SignatureImage, read_image
-from sync.instants import to_millisecond
+from sync.instants import instant_text, to_millisecond
 from sync.operations import Operation, by_kind
 from sync.payload import check, complete, read_json, to_body
 
@@ -164,22 +164,24 @@ def new_entry(
 ) -> NewEntry:
     """The row that a capture makes."""
     operation = checked.operation
-    _, image = complete(operation, checked.given, image=checked.image)
-
-    def payload_at(start_ms: int | None) -> str:
-        started_at = None if start_ms is None else datetime.fromtimestamp(start_ms / 1000, UTC)
-        payload, _ = complete(operation, checked.given, image=checked.image, started_at=started_at)
-        return to_body(payload).decode()
-
     start_at = _given_start(operation, checked.given)
-    chosen_by_us = start_at is None and operation.start_field is not None
+    chosen_by_us = operation.start_field is not None and operation.start_field not in checked.given
+    started_at = now if chosen_by_us else None
+    payload, image = complete(operation, checked.given, image=checked.image, started_at=started_at)
+
+    def payload_at(start_ms: int) -> str:
+        assert operation.start_field is not None, "only a start that we choose is filled in"
+        # The key stands where the API's page has it; only its value is replaced.
+        chosen = instant_text(datetime.fromtimestamp(start_ms / 1000, UTC))
+        return to_body({**payload, operation.start_field: chosen}).decode()
+
     id = checked.id or new_id
     return NewEntry(
         id=id,
         id_was_given=checked.id is not None,
         kind=operation.kind,
         creates=operation.creates,
-        payload=payload_at if chosen_by_us else payload_at(None),
+        payload=payload_at if chosen_by_us else to_body(payload).decode(),
         input_digest=checked.digest,
         # Fixed here: however often and by whomever it is sent, the server can see that it is one capture.
         idempotency_key=id,
@@ -199,7 +201,10 @@ def _given_start(operation: Operation, data: dict[str, Any]) -> int | None:
     given = data.get(operation.start_field) if operation.start_field else None
     if not isinstance(given, str):
         return None
-    return to_ms(datetime.fromisoformat(to_millisecond(given).replace("Z", "+00:00")))
+    try:
+        return to_ms(datetime.fromisoformat(to_millisecond(given).replace("Z", "+00:00")))
+    except ValueError:
+        return None  # the API's pattern has a year 0000, the calendar has not
 
 
 def answer(stored: Put) -> Captured:

@@ -34,6 +34,7 @@ FINISH_WITHIN_S: Final = 5.0
 ABANDON_AFTER_S: Final = 8.0
 # A thread that outlives its exchange limit by this much hangs in something that nobody can end but the process.
 HUNG_AFTER_S: Final = 30.0
+TELL_EVERY_S: Final = 0.1
 
 
 class DrainBusy(Exception):
@@ -115,11 +116,14 @@ class Drain:
         if self._anything_due():
             self._pool.prepare()
         finished: list[tuple[int, Finished]] = []
+        told_s = float("-inf")
         while True:
             starts = self._commit(ledger, finished)
             for number, job in starts:
                 self._pool.start(job, on=number)
-            if finished or starts:
+            now_s = self._clock.monotonic_s()
+            if (finished or starts) and now_s - told_s >= TELL_EVERY_S:
+                told_s = now_s
                 progress(self._report(ledger, started_s))
             if not self._pool.in_flight:
                 break

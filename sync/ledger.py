@@ -31,6 +31,7 @@ from sync.secret import redact
 # So many different entries refused in a row, with no success between: something else is wrong, stop emptying the queue.
 SUSPICIOUS_REJECTIONS: Final = 5
 _OFFSET_SAMPLES: Final = 5
+_NOTE_EVERY_S: Final = 1.0
 _HOST_OF: Final = {Step.SEND: Host.API, Step.UPLOAD: Host.UPLOAD}
 
 
@@ -52,6 +53,7 @@ class Checkpoint:
     tally: Tally
     gates: tuple[dict[Host, Gate], dict[Host, Gate]]
     budget_tokens: float
+    noted: tuple[datetime | None, datetime | None]
 
 
 class Ledger:
@@ -74,6 +76,8 @@ class Ledger:
         self._url_rules = url_rules
         self._clock = clock
         self._rng = rng
+        self._success_at: datetime | None = None
+        self._offset_at: datetime | None = None
 
     def checkpoint(self) -> Checkpoint:
         """What is counted so far."""
@@ -81,6 +85,7 @@ class Ledger:
             replace(self.tally, proven_tokens=set(self.tally.proven_tokens)),
             self.hosts.snapshot(),
             self.budget.tokens,
+            (self._success_at, self._offset_at),
         )
 
     def restore(self, before: Checkpoint) -> None:
@@ -88,13 +93,14 @@ class Ledger:
         self.tally = replace(before.tally, proven_tokens=set(before.tally.proven_tokens))
         self.hosts.restore(before.gates)
         self.budget.tokens = before.budget_tokens
+        self._success_at, self._offset_at = before.noted
 
     def record(self, transaction: Transaction, finished: Finished, *, upload_next: bool) -> Job | None:
         """Write down one finished job. Answers the upload that its worker goes on with, if there is one."""
         now = self._clock.now()
         job, outcome = finished.job, finished.outcome
         if finished.clock_offset_s is not None:
-            _note_offset(transaction, finished.clock_offset_s, to_ms(now))
+            self._note_offset(transaction, finished.clock_offset_s, now)
         if outcome is None:
             records.hand_back(transaction, job.seq, job.lease)
             return None
@@ -176,7 +182,7 @@ class Ledger:
         self.hosts.tell(Host.API, HostNews.ANSWERED, "", now)
         self.budget.succeeded()
         control.clear(transaction, "rejections")
-        _note_success(transaction, now)
+        self._note_success(transaction, now)
         holds.forget_probe(transaction, job.owner)
         if job.tokens is not None:
             self.tally.proven_tokens.add(job.tokens.fingerprint())
@@ -186,7 +192,7 @@ class Ledger:
     ) -> None:
         self.hosts.tell(Host.UPLOAD, HostNews.ANSWERED, "", now)
         self.budget.succeeded()
-        _note_success(transaction, now)
+        self._note_success(transaction, now)
         job = finished.job
         if records.record_uploaded(
             transaction, job.seq, job.lease, _result(finished, outcome), now=to_ms(now)
@@ -226,6 +232,22 @@ class Ledger:
         if isinstance(outcome, o.Rejected):
             self._count_rejection(transaction, job.id, now)
 
+    def _note_success(self, transaction: Transaction, now: datetime) -> None:
+        # Once a second is enough for people, and a drain has hundreds.
+        if self._success_at is None or abs((now - self._success_at).total_seconds()) >= _NOTE_EVERY_S:
+            self._success_at = now
+            control.put(transaction, control.LAST_SUCCESS, to_ms(now), now=to_ms(now))
+
+    def _note_offset(self, transaction: Transaction, offset_s: float, now: datetime) -> None:
+        """Keep the median of the last few: one slow answer must not move the clock."""
+        if self._offset_at is not None and abs((now - self._offset_at).total_seconds()) < _NOTE_EVERY_S:
+            return
+        self._offset_at = now
+        known = control.get(transaction, control.CLOCK) or {}
+        samples = [*known.get("samples", []), round(offset_s, 3)][-_OFFSET_SAMPLES:]
+        value = {"offset_s": median(samples), "samples": samples}
+        control.put(transaction, control.CLOCK, value, now=to_ms(now))
+
     def _count_rejection(self, transaction: Transaction, id: str, now: datetime) -> None:
         ids = [*(control.get(transaction, "rejections") or []), id]
         control.put(transaction, "rejections", ids[-SUSPICIOUS_REJECTIONS:], now=to_ms(now))
@@ -247,18 +269,6 @@ def _result(finished: Finished, outcome: o.Outcome) -> Result:
         detail=redact(outcome.detail),
         request_id=finished.request_id,
     )
-
-
-def _note_success(transaction: Transaction, now: datetime) -> None:
-    control.put(transaction, control.LAST_SUCCESS, to_ms(now), now=to_ms(now))
-
-
-def _note_offset(transaction: Transaction, offset_s: float, now_ms: int) -> None:
-    """Keep the median of the last few: one slow answer must not move the clock."""
-    known = control.get(transaction, control.CLOCK) or {}
-    samples = [*known.get("samples", []), round(offset_s, 3)][-_OFFSET_SAMPLES:]
-    value = {"offset_s": median(samples), "samples": samples}
-    control.put(transaction, control.CLOCK, value, now=now_ms)
 
 
 def clock_offset(transaction: Transaction) -> float | None:

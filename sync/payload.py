@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sync.errors import IMAGE_PATH, Problem, json_path, shown
@@ -114,6 +115,7 @@ def _in_page_order(model: "type[Payload]", payload: Mapping[str, Any]) -> dict[s
     return ordered
 
 
+@cache
 def _keys(model: "type[Payload]") -> dict[str, "type[Payload] | None"]:
     """The JSON keys of a model in its order, each with the model of the object behind it, if it is one."""
     from sync.operations.fields import Payload

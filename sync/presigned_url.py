@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
@@ -106,6 +107,7 @@ class PresignedUrl:
         return f"<PresignedUrl {self.origin} {self.version}>"
 
 
+@lru_cache(maxsize=64)  # a URL is read when it comes and again when it is used
 def read_url(url: str, rules: UrlRules) -> PresignedUrl:
     """Check `url` and read what it says about itself.
 

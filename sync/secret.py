@@ -139,6 +139,8 @@ def redact(text: str) -> str:
 
     Too much rather than too little; never raises. Give it the whole text and cut afterwards.
     """
+    if not text:
+        return text
     with _known_lock:
         # Longest first: one secret may be the beginning of another.
         known = sorted((value for value in _known if value in text), key=len, reverse=True)
