@@ -92,6 +92,9 @@ def test_conflict_is_held_as_what_it_is(device: SandboxRig) -> None:
     entry = device.entry(id)
     assert (entry["state"], entry["stage"], entry["reason"]) == ("parked", "in_doubt", "conflict")
     assert device.counters["records"] == 0
+    commands.resync(device.database, commands.Selection(ids=(id,)), device.time.clock)
+    device.sync()
+    assert device.entry(id)["reason"] == "conflict", "also after a person has let it go on"
 
 
 def test_others_go_on_while_one_is_in_doubt(device: SandboxRig) -> None:
