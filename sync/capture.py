@@ -18,6 +18,7 @@ from storage.guarded import to_ms
 from storage.outbox import NewEntry, NewSignature, Put, put
 from storage.reserve import keep_reserve
 from sync.clock import Clock
+from sync.credentials import is_owner
 from sync.errors import InputRefused, Problem
 from sync.image import SignatureImage, read_image
 from sync.instants import instant_text, to_millisecond
@@ -30,14 +31,18 @@ _SUSPECT_OFFSET_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What a person or program hands in. `image` is a path or the bytes; `id` makes a repeat harmless."""
+    """What a person or program hands in. `image` is a path or the bytes; `id` makes a repeat harmless.
+
+    `data` is the JSON body, or the problems of one that could not even be read.
+    """
 
     kind: str
-    data: bytes
+    data: bytes | tuple[Problem, ...]
     image: Path | bytes | None = None
     id: str | None = None
     after: str | None = None
     owner: str | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +92,13 @@ def check_input(given: Input, limits: ImageLimits) -> Checked:
     operation = by_kind(given.kind)
     problems: list[Problem] = []
     data: dict[str, Any] | None = None
-    try:
-        data = read_json(given.data)
-    except InputRefused as refusal:
-        problems += refusal.problems
+    if isinstance(given.data, bytes):
+        try:
+            data = read_json(given.data)
+        except InputRefused as refusal:
+            problems += refusal.problems
+    else:
+        problems += given.data
     image, image_problems = _read_image(given, limits)
     if data is not None:
         problems += check(operation, data, image, image_problems=image_problems)
@@ -106,8 +114,11 @@ def check_input(given: Input, limits: ImageLimits) -> Checked:
                     "--id", "id_invalid", "must be a UUID, such as one that a repeat of this capture had."
                 )
             )
-    if given.owner is not None and (not given.owner.strip() or not given.owner.isprintable()):
-        problems.append(Problem("--owner", "owner_invalid", "must be printable text."))
+    if given.target is not None and not operation.needs_target:
+        what = f"is not wanted: {operation.kind} makes a new intervention. Leave it out."
+        problems.append(Problem("--target", "target_not_wanted", what))
+    if given.owner is not None and not is_owner(given.owner):
+        problems.append(Problem("--owner", "owner_invalid", "must be 1 to 100 bytes of printable text."))
     if problems or data is None:
         raise InputRefused(problems)
     return Checked(operation, data, image, id, _digest(operation.kind, data, image))

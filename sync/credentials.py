@@ -65,6 +65,12 @@ class _Candidate(NamedTuple):
         return owner is None or owner in {self.tokens.owner, self.user}
 
 
+def is_owner(name: str) -> bool:
+    """Whether tokens can be stored under this name: what cannot be signed in must not own an entry either."""
+    # A lone surrogate is not printable, so what is printable can be encoded.
+    return bool(name.strip()) and name.isprintable() and len(name.encode()) <= _LONGEST_OWNER_BYTES
+
+
 class Credentials:
     """The tokens this device has now. Safe to share between threads; files are read again when they changed."""
 
@@ -134,11 +140,10 @@ class Credentials:
     def _path(self, owner: str | None) -> Path:
         if owner is None:
             return self._folder / "default.json"
-        encoded = owner.encode("utf-8", "surrogatepass")
-        if not owner.strip() or not owner.isprintable() or len(encoded) > _LONGEST_OWNER_BYTES:
+        if not is_owner(owner):
             raise TokensRefused(f"An owner is 1 to {_LONGEST_OWNER_BYTES} bytes of printable text.")
         # Hex, because a name may hold what a file system does not take, or differ only in case.
-        return self._folder / f"owner-{encoded.hex()}.json"
+        return self._folder / f"owner-{owner.encode().hex()}.json"
 
     def _defaults(self) -> Iterator[_Candidate]:
         bearer, session = self._configured(self._bearer), self._configured(self._session)

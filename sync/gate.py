@@ -59,7 +59,9 @@ class Gate(NamedTuple):
 
 
 def answered(gate: Gate, now: datetime) -> Gate:
-    """The host did its part: full width, everything forgotten."""
+    """The host did its part: full width, everything forgotten but a wait that it named itself."""
+    if gate.hold_until is not None and gate.hold_until > now:
+        return gate._replace(proven_at=now)
     if gate.mode is Mode.OPEN and gate.failures == 0 and gate.hold_until is None:
         return gate._replace(proven_at=now)
     return Gate(Mode.OPEN, since=now, proven_at=now)
@@ -93,7 +95,10 @@ def held(gate: Gate, reason: str, now: datetime, *, wait_s: float) -> Gate:
 
 def link_is_back(gate: Gate, now: datetime, *, spread_s: float, rng: Random) -> Gate:
     """A look found the host again. A fleet that came back with the same mast spreads itself over `spread_s`."""
-    hold = now + timedelta(seconds=rng.uniform(0, spread_s)) if spread_s > 0 else gate.hold_until
+    hold = gate.hold_until
+    if spread_s > 0:
+        spread = now + timedelta(seconds=rng.uniform(0, spread_s))
+        hold = spread if hold is None else max(hold, spread)
     return gate._replace(mode=Mode.CANARY, since=now, probe_at=None, hold_until=hold)
 
 

@@ -100,34 +100,30 @@ class Intake:
         width = _width(ledger.hosts, Host.API, now, sends, idle)
         signed = _signed_width(transaction, ledger.hosts, now, active, width)
         jobs: list[Job] = []
-        held_now: set[str | None] = set()
-        first_tries_only = ledger.budget.spent and any(job.repeat for job in active)
-        # Signed kinds may be narrower than the rest: ask for them and for the others, then keep capture order.
-        dues = claims.due_sends(
-            transaction, Filter(signed=True, unsigned=False, retries=not first_tries_only), signed
-        )
-        if signed < width:
-            dues += claims.due_sends(
-                transaction, Filter(signed=False, unsigned=True, retries=not first_tries_only), width
-            )
-        else:
-            dues = claims.due_sends(transaction, Filter(retries=not first_tries_only), width)
-        for due in sorted(dues, key=lambda each: each.seq)[:width]:
-            if due.owner in held_now:
-                continue
-            tokens = self.tokens_for(due.owner)
-            if trouble := _token_trouble(tokens, now, clock_offset(transaction)):
-                hold_owner(transaction, due.owner, tokens, trouble, now)
-                ledger.tally.stopped_by = "auth_required"
-                held_now.add(due.owner)
-                continue
-            assert tokens is not None, "tokens without trouble are there"
-            job = self._send(transaction, ledger, due, tokens, now)
-            if job is not None:
+        left_out = True
+        # What turns out not to be sendable (no tokens, damaged) makes room for what comes behind it.
+        while left_out and len(jobs) < width:
+            left_out = False
+            narrow = signed - sum(job.has_signature for job in jobs)
+            for due in _due(transaction, ledger, [*active, *jobs], narrow, width - len(jobs)):
+                job = self._take(transaction, ledger, due, now)
+                if job is None:
+                    left_out = True
+                    break  # it may have put its owner on hold, and the others of that owner with it
                 jobs.append(job)
-                if ledger.budget.spent and job.repeat:
+                if job.repeat and ledger.budget.spent:
                     break
         return jobs
+
+    def _take(self, transaction: Transaction, ledger: Ledger, due: Due, now: datetime) -> Job | None:
+        """The job of one due entry; None where it cannot be sent now, which is then written down."""
+        tokens = self.tokens_for(due.owner)
+        if tokens is None or (trouble := _token_trouble(tokens, now, clock_offset(transaction))):
+            sentence = "There are no sign-in tokens on this device for these entries."
+            hold_owner(transaction, due.owner, tokens, sentence if tokens is None else trouble, now)
+            ledger.tally.stopped_by = "auth_required"
+            return None
+        return self._send(transaction, ledger, due, tokens, now)
 
     def _send(
         self, transaction: Transaction, ledger: Ledger, due: Due, tokens: Tokens, now: datetime
@@ -202,11 +198,21 @@ def _signed_width(
     return 0 if owed else min(width, 1)
 
 
-def _token_trouble(tokens: Tokens | None, now: datetime, offset_s: float | None) -> str | None:
-    """Why nothing can be sent with these tokens, in a sentence; None when they can be tried."""
-    if tokens is None:
-        return "There are no sign-in tokens on this device for these entries."
+def _due(transaction: Transaction, ledger: Ledger, active: list[Job], signed: int, width: int) -> list[Due]:
+    """What may be sent now, in capture order: at most `width`, of these at most `signed` with a signature."""
+    # A spent budget lets repeats go one at a time, so that no queue is ever stuck on it.
+    repeats = not (ledger.budget.spent and any(job.repeat for job in active))
+    if signed >= width:
+        return claims.due_sends(transaction, Filter(retries=repeats), width)
+    dues = claims.due_sends(transaction, Filter(signed=False, retries=repeats), width)
+    if signed > 0:
+        dues += claims.due_sends(transaction, Filter(unsigned=False, retries=repeats), signed)
+    return sorted(dues, key=lambda due: due.seq)[:width]
+
+
+def _token_trouble(tokens: Tokens, now: datetime, offset_s: float | None) -> str:
+    """Why nothing can be sent with these tokens, in a sentence; empty when they can be tried."""
     server_now = now + timedelta(seconds=offset_s or 0.0)
     if tokens.expires_at is not None and tokens.expires_at <= server_now + _TOKEN_MARGIN:
         return "The sign-in has expired."
-    return None
+    return ""

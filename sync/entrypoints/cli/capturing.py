@@ -73,19 +73,13 @@ def _capture(
     from sync import app
     from sync import capture as front_door
     from sync.clock import Clock
-    from sync.operations import by_kind
 
-    operation = by_kind(kind)
-    if target is not None and not operation.needs_target:
-        raise InputRefused(
-            [
-                Problem(
-                    "--target", "target_not_wanted", f"{kind} makes a new intervention. Leave --target out."
-                )
-            ]
-        )
     settings = load()
-    given = front_door.Input(kind, _read(data), signature, id_, after, owner)
+    try:
+        content: bytes | tuple[Problem, ...] = _read(data)
+    except InputRefused as refusal:
+        content = refusal.problems
+    given = front_door.Input(kind, content, signature, id_, after, owner, target)
     checked = front_door.check_input(given, app.image_limits(settings))
     clock = Clock()
     database = app.open_outbox(settings.storage.dir, clock)

@@ -108,13 +108,16 @@ def reported(*, as_json: bool, debug: bool = False) -> Iterator[None]:
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         sys.exit(Exit.INTERRUPTED)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  the last place: a person gets a word, never a bare traceback
         failed = explained(error)
         if failed is None:
-            if debug:
-                raise
             from sync.secret import redact
 
+            if debug:
+                import traceback
+
+                # Redacted: an exception may quote a URL or a header, and debug output is pasted into tickets.
+                click.echo(redact(traceback.format_exc()), err=True)
             failed = Failed(
                 Exit.UNEXPECTED,
                 "unexpected",

@@ -85,7 +85,10 @@ def _from_stdin() -> tuple[str, str]:
     try:
         document: Any = json.loads(text)
         document = document.get("data", document)
-        return str(document["accessToken"]).strip(), str(document["sessionToken"]).strip()
+        bearer, session = document["accessToken"], document["sessionToken"]
+        if not isinstance(bearer, str) or not isinstance(session, str):
+            raise _refused("the tokens in the sign-in answer are not text")
+        return bearer.strip(), session.strip()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) != 2:
