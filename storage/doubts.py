@@ -20,6 +20,7 @@ class Doubt:
 
     seq: int
     certainly_created: bool
+    reason: str | None
     attempts: int
     mono_ms: int | None
     boot: str | None
@@ -27,7 +28,9 @@ class Doubt:
 
 _IN_DOUBT: Final = Prepared(
     select(
-        ENTRY.c.seq, ENTRY.c.certainly_created, ENTRY.c.attempts, ENTRY.c.doubt_mono_ms, ENTRY.c.doubt_boot
+        *(ENTRY.c[name] for name in ("seq", "certainly_created", "reason", "attempts")),
+        ENTRY.c.doubt_mono_ms,
+        ENTRY.c.doubt_boot,
     )
     .where(text("state = 'in_doubt'"))
     .order_by(ENTRY.c.seq)
@@ -37,7 +40,7 @@ _IN_DOUBT: Final = Prepared(
 def in_doubt(transaction: Transaction) -> list[Doubt]:
     """Every entry in doubt, oldest capture first."""
     rows = transaction.run(_IN_DOUBT).fetchall()
-    return [Doubt(seq, bool(created), attempts, mono, boot) for seq, created, attempts, mono, boot in rows]
+    return [Doubt(seq, bool(created), *rest) for seq, created, *rest in rows]
 
 
 def park(transaction: Transaction, doubt: Doubt, *, reason: str) -> bool:

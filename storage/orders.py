@@ -57,7 +57,9 @@ def _obey(transaction: Transaction, row: Held, ordered: Ordered, now: int) -> No
         return
     event = Event.RELEASE if ordered.did == "released" else Event.REQUEUE
     n = row.attempt_n + 1
-    move(transaction, row, event, reason=None, attempt_n=n, **_FRESH, **freed(row))
+    # What is in doubt goes back into doubt, and keeps what made it so.
+    reason = row.reason if row.stage is State.IN_DOUBT else None
+    move(transaction, row, event, reason=reason, attempt_n=n, **_FRESH, **freed(row))
     transaction.run(
         ADD_ATTEMPT,
         entry_seq=row.seq,

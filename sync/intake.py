@@ -63,35 +63,39 @@ class Intake:
         most = _width(ledger.hosts, Host.UPLOAD, now, uploads, idle)
         if ledger.budget.spent:
             most = min(most, 0 if uploads else 1)
-        offset_s = clock_offset(transaction) if most else None
-        jobs = []
-        for due in claims.due_uploads(transaction, most) if most > 0 else []:
-            if due.presigned_url is None:
-                park_unsent(transaction, due.seq, reason="signature_url_lost")
-                continue
-            lease = claims.lease_upload(
-                transaction, due.seq, owner=self.owner, now=to_ms(now), lease_until=self._lease_until(now)
-            )
-            jobs.append(
-                Job(
-                    Step.UPLOAD,
-                    due.seq,
-                    due.id,
-                    due.kind,
-                    due.attempts,
-                    lease.attempt_n,
-                    None if due.first_attempt_at is None else from_ms(due.first_attempt_at),
-                    due.owner,
-                    has_signature=True,
-                    repeat=due.attempts > 0,
-                    lease=lease,
-                    digest=due.request_digest or "",
-                    url=due.presigned_url,
-                    url_expires_at=None if due.url_expires_at is None else from_ms(due.url_expires_at),
-                    clock_offset_s=offset_s,
-                )
-            )
+        jobs: list[Job] = []
+        left_out = True
+        while left_out and len(jobs) < most:
+            left_out = False
+            for due in claims.due_uploads(transaction, most - len(jobs)):
+                if due.presigned_url is None:
+                    park_unsent(transaction, due.seq, reason="signature_url_lost")
+                    left_out = True
+                else:
+                    jobs.append(self._upload(transaction, due, due.presigned_url, now))
         return jobs
+
+    def _upload(self, transaction: Transaction, due: Due, url: str, now: datetime) -> Job:
+        lease = claims.lease_upload(
+            transaction, due.seq, owner=self.owner, now=to_ms(now), lease_until=self._lease_until(now)
+        )
+        return Job(
+            Step.UPLOAD,
+            due.seq,
+            due.id,
+            due.kind,
+            due.attempts,
+            lease.attempt_n,
+            None if due.first_attempt_at is None else from_ms(due.first_attempt_at),
+            due.owner,
+            has_signature=True,
+            repeat=due.attempts > 0,
+            lease=lease,
+            digest=due.request_digest or "",
+            url=url,
+            url_expires_at=None if due.url_expires_at is None else from_ms(due.url_expires_at),
+            clock_offset_s=clock_offset(transaction),
+        )
 
     def _sends(
         self, transaction: Transaction, ledger: Ledger, active: list[Job], idle: int, now: datetime

@@ -32,6 +32,7 @@ from sync.secret import redact
 SUSPICIOUS_REJECTIONS: Final = 5
 _OFFSET_SAMPLES: Final = 5
 _NOTE_EVERY_S: Final = 1.0
+_CLOCK_JUMP_S: Final = 60.0
 _HOST_OF: Final = {Step.SEND: Host.API, Step.UPLOAD: Host.UPLOAD}
 
 
@@ -99,7 +100,8 @@ class Ledger:
         """Write down one finished job. Answers the upload that its worker goes on with, if there is one."""
         now = self._clock.now()
         job, outcome = finished.job, finished.outcome
-        if finished.clock_offset_s is not None:
+        # A portal's clock is not the server's.
+        if finished.clock_offset_s is not None and not isinstance(outcome, o.NotOurs):
             self._note_offset(transaction, finished.clock_offset_s, now)
         if outcome is None:
             records.hand_back(transaction, job.seq, job.lease)
@@ -245,6 +247,8 @@ class Ledger:
         self._offset_at = now
         known = control.get(transaction, control.CLOCK) or {}
         samples = [*known.get("samples", []), round(offset_s, 3)][-_OFFSET_SAMPLES:]
+        if known and abs(offset_s - known["offset_s"]) > _CLOCK_JUMP_S:
+            samples = samples[-1:]  # what was measured before a jump says nothing any more
         value = {"offset_s": median(samples), "samples": samples}
         control.put(transaction, control.CLOCK, value, now=to_ms(now))
 

@@ -35,8 +35,8 @@ def open_pass(
             mono_ms=clock.monotonic_ms(),
             boot=clock.boot(),
         )
-        longest_s = max(rules.limits.backoff_cap_s, RETRY_AFTER_CAP_S)
-        claims.clamp_waits(transaction, latest=now_ms + int(longest_s * 1000))
+        # A wait that the server named stands at its host's gate, so no entry's own is longer than a backoff.
+        claims.clamp_waits(transaction, latest=now_ms + int(rules.limits.backoff_cap_s * 1000))
         settle(transaction, rules, clock)
         hosts.load(transaction, clock.now())
         if ask.forced:
@@ -66,6 +66,8 @@ def _lift_holds(transaction: Transaction, intake: Intake, now_ms: int, *, forced
         probe_at = min(int(hold.get("probe_at", 0)), now_ms + int(RETRY_AFTER_CAP_S * 1000))
         if changed or forced or (tokens is not None and probe_at <= now_ms):
             lift_hold(transaction, owner or None, hold, probing=not changed, now=now_ms)
+        elif probe_at < int(hold.get("probe_at", 0)):
+            control.pause_owner(transaction, owner or None, {**hold, "probe_at": probe_at}, now=now_ms)
 
 
 def _look_around(database: Database, hosts: Hosts, rules: Rules, ask: Ask, clock: Clock) -> None:

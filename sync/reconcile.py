@@ -23,6 +23,8 @@ class Strategy(StrEnum):
 
 HELD_REASON: Final = "arrival_unknown"
 CREATED_REASON: Final = "answer_unusable"
+# Kept as they are: they say more than that the server has it.
+_KEPT_REASONS: Final = frozenset({"conflict", "server_id_taken"})
 
 
 def settle(
@@ -33,7 +35,8 @@ def settle(
     now_ms, mono_ms, boot = clock.now_ms(), clock.monotonic_ms(), clock.boot()
     for doubt in doubts.in_doubt(transaction):
         if doubt.certainly_created:
-            settled += doubts.park(transaction, doubt, reason=CREATED_REASON)
+            known = doubt.reason in _KEPT_REASONS
+            settled += doubts.park(transaction, doubt, reason=(known and doubt.reason) or CREATED_REASON)
         elif strategy is Strategy.HOLD:
             settled += doubts.park(transaction, doubt, reason=HELD_REASON)
         elif doubt.boot != boot or doubt.mono_ms is None:
