@@ -340,9 +340,6 @@ def test_broken_json_does_not_hide_a_broken_image(tablet: Tablet) -> None:
     assert [each["code"] for each in told.error["problems"]] == ["broken_json", "image_type"]
 
 
-@pytest.mark.xfail(
-    reason="a data file that cannot be read is told alone; the rest of the input is not looked at"
-)
 def test_missing_data_file_does_not_hide_what_else_is_wrong(tablet: Tablet) -> None:
     picture = tablet.file("signature.png", b"no image")
     more = ("--id", "visit-7", "--target", "12", "--json")

@@ -177,9 +177,6 @@ def test_owner_is_given_else_configured_else_nobody(tablet: Tablet) -> None:
     assert [entry["owner"] for entry in tablet.entries()] == [None, "team-7", "Zoé"]
 
 
-@pytest.mark.xfail(
-    reason="capture takes owners that no tokens can be stored for, so that nobody can ever send them"
-)
 def test_owner_too_long_for_any_sign_in_is_refused(tablet: Tablet) -> None:
     captured(tablet, without_start(), "--owner", "x" * 101, expect=2)
 

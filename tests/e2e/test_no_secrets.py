@@ -279,7 +279,6 @@ def test_bug_of_ours_is_told_without_secrets(watched: Watched) -> None:
     watched.nothing_in(ended.stdout + ended.stderr)
 
 
-@pytest.mark.xfail(reason="--debug lets the interpreter print the traceback as it is")
 def test_traceback_of_debug_is_told_without_secrets(watched: Watched) -> None:
     ended = crash(watched, "--debug", "sync")
     assert ended.returncode == 1
