@@ -17,6 +17,7 @@ from config.problems import ConfigProblem, problem
 from config.settings import Settings, known_settings, sections
 from config.sources import variable
 from sync.credentials import TokenSource
+from sync.secret import redact
 from sync.token_files import read_token, token_fault
 
 _GATEWAY_GIVES_UP_S = 29
@@ -126,6 +127,8 @@ def _quoted(text: str) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, str):
+        return redact(value)  # a token may have been pasted into the wrong setting
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -123,7 +123,6 @@ def build_drain(settings: Settings, database: Database, clock: Clock) -> Drain:
         start_spread_s=settings.sync.start_spread_s,
         probe_cap_s=settings.sync.probe_cap_s,
         api_url=base_url,
-        url_rules=url_rules(settings),
     )
     intake = Intake(
         owner=f"{clock.boot()[:8]}-{os.getpid()}-{uuid4().hex[:8]}",
@@ -185,7 +184,7 @@ def _deliverers(
                 [problem("api", "unusable", str(unusable).rstrip("."), source="", fix=fix)]
             ) from None
         uploader = uploader or _uploader(settings, clock)
-        return Deliverer(database, transport, uploader, clock)
+        return Deliverer(database, transport, uploader, url_rules=url_rules(settings), clock=clock)
 
     return make
 

@@ -63,6 +63,7 @@ class Captured:
 
     def to_json(self) -> dict[str, Any]:
         return {
+            "schema": 1,
             "id": self.id,
             "kind": self.kind,
             "state": self.state,

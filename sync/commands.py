@@ -47,6 +47,7 @@ class Resynced:
 
     def to_json(self) -> dict[str, Any]:
         return {
+            "schema": 1,
             "hastened": self.hastened,
             "released": self.released,
             "requeued": self.requeued,

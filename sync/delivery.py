@@ -23,7 +23,7 @@ from sync.credentials import Tokens
 from sync.exchange import Exchange, Failure, FailureKind, LeaseGone, Reply
 from sync.operations.operation import Operation
 from sync.policy import Step
-from sync.presigned_url import UploadImpossible
+from sync.presigned_url import UploadImpossible, UrlRules, read_url
 from sync.secret import redact
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ class Finished:
     duration_ms: int
     request_id: str | None = None
     clock_offset_s: float | None = None
+    url_trouble: str | None = None  # why the URL of an acceptance cannot be used
+    url_expires_at: datetime | None = None  # when that URL says that it ends
 
 
 class RequestDamaged(Exception):
@@ -116,10 +118,13 @@ def build_request(due: Due, operation: Operation, path: str) -> tuple[ApiRequest
 class Deliverer:
     """What one worker thread needs for its attempts: a connection of its own, and the shared uploader."""
 
-    def __init__(self, database: Database, sender: Sender, putter: Putter, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, sender: Sender, putter: Putter, *, url_rules: UrlRules, clock: Clock
+    ) -> None:
         self._database = database
         self._sender = sender
         self._putter = putter
+        self._url_rules = url_rules
         self._clock = clock
 
     def deliver(self, job: Job) -> Finished:
@@ -134,7 +139,21 @@ class Deliverer:
         except Exception as error:  # noqa: BLE001  a bug here must not end the worker and leave the entry unexplained
             outcome = _unexpected(job, error)
         duration_ms = int((self._clock.monotonic_s() - started_s) * 1000)
-        return Finished(job, outcome, duration_ms, _request_id(exchange), clock_offset_s(exchange))
+        trouble, expires_at = self._judge_url(job, outcome)
+        return Finished(
+            job, outcome, duration_ms, _request_id(exchange), clock_offset_s(exchange), trouble, expires_at
+        )
+
+    def _judge_url(self, job: Job, outcome: o.Outcome | None) -> tuple[str | None, datetime | None]:
+        """Why the URL of an acceptance cannot be used, and when it says that it ends."""
+        if not isinstance(outcome, o.Accepted) or not job.has_signature:
+            return None, None
+        if outcome.presigned_url is None:
+            return "signature_url_lost", None
+        try:
+            return None, read_url(outcome.presigned_url, self._url_rules).expires_at
+        except UploadImpossible as problem:
+            return problem.code, None
 
     def abort(self) -> None:
         """End this worker's exchange from another thread; it then finishes with what is known."""

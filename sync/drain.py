@@ -24,6 +24,7 @@ from sync.hosts import Hosts
 from sync.intake import Intake
 from sync.ledger import Ledger
 from sync.opening import open_pass, settle
+from sync.outcome_kinds import InDoubt
 from sync.policy import RetryBudget
 from sync.report import DrainReport
 from sync.rules import Ask, Rules
@@ -109,7 +110,6 @@ class Drain:
             hosts=hosts,
             budget=self._budget,
             limits=self._rules.limits,
-            url_rules=self._rules.url_rules,
             clock=self._clock,
             rng=self._rng,
         )
@@ -160,7 +160,7 @@ class Drain:
             following = ledger.record(transaction, each, upload_next=not self.stopping)
             if following is not None:
                 starts.append((number, following))
-        if finished:
+        if any(isinstance(each.outcome, InDoubt) for _, each in finished):
             settle(transaction, self._rules, self._clock)
         idle = self._pool.idle - len(starts)
         if idle > 0 and not self.stopping:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from tenacity import (
-    RetryCallState,
     Retrying,
     retry_if_exception_type,
     stop_after_delay,
@@ -29,17 +28,25 @@ def written(database: Database, write: Callable[[Transaction], T], *, within_s: 
         StorageProblem: it could not be written within `within_s`, or waiting would not help.
     """
 
-    def make_room(state: RetryCallState) -> None:
-        if state.outcome is not None and isinstance(state.outcome.exception(), StorageFull):
-            release_reserve(database.folder)
-
+    try:
+        with database.write() as transaction:
+            return write(transaction)
+    except (StorageBusy, StorageFull) as problem:
+        _make_room(database, problem)
     for attempt in Retrying(
         retry=retry_if_exception_type((StorageBusy, StorageFull)),
         wait=wait_random_exponential(multiplier=0.1, max=2),
         stop=stop_after_delay(within_s),
-        before_sleep=make_room,
+        before_sleep=lambda state: _make_room(
+            database, state.outcome.exception() if state.outcome is not None else None
+        ),
         reraise=True,
     ):
         with attempt, database.write() as transaction:
             result = write(transaction)
     return result
+
+
+def _make_room(database: Database, problem: BaseException | None) -> None:
+    if isinstance(problem, StorageFull):
+        release_reserve(database.folder)

@@ -121,7 +121,7 @@ class Intake:
 
     def _take(self, transaction: Transaction, ledger: Ledger, due: Due, now: datetime) -> Job | None:
         """The job of one due entry; None where it cannot be sent now, which is then written down."""
-        tokens = self.tokens_for(due.owner)
+        tokens = ledger.tokens_of(due.owner, self.tokens_for)
         if tokens is None or (trouble := _token_trouble(tokens, now, clock_offset(transaction))):
             sentence = "There are no sign-in tokens on this device for these entries."
             hold_owner(transaction, due.owner, tokens, sentence if tokens is None else trouble, now)

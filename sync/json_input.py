@@ -63,7 +63,7 @@ def read_json(source: bytes) -> dict[str, Any]:
 def _decoded(source: bytes) -> str:
     if len(source) > MAX_JSON_BYTES:
         message = (
-            f"The JSON is {len(source)} bytes long, and {MAX_JSON_BYTES} are allowed. Is it the right file?"
+            f"The JSON is larger than the {MAX_JSON_BYTES} bytes that are allowed. Is it the right file?"
         )
         raise InputRefused([Problem("$", "too_large", message)])
     # Some editors put a byte order mark in front; it is no part of the text.

@@ -6,6 +6,7 @@ Each call runs inside the drain's transaction; what it answers may only be acted
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
@@ -21,11 +22,11 @@ from storage.records import Answer, Kept, Result
 from sync import holds, policy
 from sync import outcome as o
 from sync.clock import Clock
+from sync.credentials import Tokens
 from sync.delivery import Finished, Job
 from sync.gate import Gate, Host
 from sync.hosts import Hosts
 from sync.policy import HostNews, Limits, Pause, RetryBudget, Step, Tried, Verdict
-from sync.presigned_url import UploadImpossible, UrlRules, read_url
 from sync.secret import redact
 
 # So many different entries refused in a row, with no success between: something else is wrong, stop emptying the queue.
@@ -66,7 +67,6 @@ class Ledger:
         hosts: Hosts,
         budget: RetryBudget,
         limits: Limits,
-        url_rules: UrlRules,
         clock: Clock,
         rng: Random,
     ) -> None:
@@ -74,11 +74,24 @@ class Ledger:
         self.budget = budget
         self.tally = Tally()
         self._limits = limits
-        self._url_rules = url_rules
         self._clock = clock
         self._rng = rng
         self._success_at: datetime | None = None
         self._offset_at: datetime | None = None
+        self._tokens: dict[str | None, Tokens | None] = {}
+        self._tokens_since_s = 0.0
+
+    def tokens_of(
+        self, owner: str | None, tokens_for: Callable[[str | None], Tokens | None]
+    ) -> Tokens | None:
+        """The tokens of this owner, asked for again after a second: they may be files that change while we run."""
+        now_s = self._clock.monotonic_s()
+        if now_s - self._tokens_since_s >= _NOTE_EVERY_S:
+            self._tokens.clear()
+            self._tokens_since_s = now_s
+        if owner not in self._tokens:
+            self._tokens[owner] = tokens_for(owner)
+        return self._tokens[owner]
 
     def checkpoint(self) -> Checkpoint:
         """What is counted so far."""
@@ -126,7 +139,7 @@ class Ledger:
         upload_next: bool,
     ) -> Job | None:
         job = finished.job
-        trouble, expires_at = self._url_trouble(job, outcome)
+        trouble, expires_at = finished.url_trouble, finished.url_expires_at
         answer = Answer(
             outcome.status or 0,
             outcome.server_id,
@@ -167,18 +180,6 @@ class Ledger:
             url_expires_at=expires_at,
             clock_offset_s=clock_offset(transaction),
         )
-
-    def _url_trouble(self, job: Job, outcome: o.Accepted) -> tuple[str | None, datetime | None]:
-        """Why the answer's URL cannot be used, and when it says that it ends."""
-        if not job.has_signature:
-            return None, None
-        if outcome.presigned_url is None:
-            return "signature_url_lost", None
-        try:
-            url = read_url(outcome.presigned_url, self._url_rules)
-        except UploadImpossible as problem:
-            return problem.code, None
-        return None, url.expires_at
 
     def _sent_well(self, transaction: Transaction, job: Job, now: datetime) -> None:
         self.hosts.tell(Host.API, HostNews.ANSWERED, "", now)

@@ -20,7 +20,7 @@ class DrainReport:
     duration_s: float
 
     def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {"schema": 1, **{name: getattr(self, name) for name in self.__slots__}}
 
 
 def with_totals(report: DrainReport, earlier: DrainReport) -> DrainReport:

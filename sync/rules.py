@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sync.policy import Limits
-from sync.presigned_url import UrlRules
 from sync.reconcile import Strategy
 
 
@@ -21,7 +20,6 @@ class Rules:
     start_spread_s: float
     probe_cap_s: float
     api_url: str
-    url_rules: UrlRules
 
 
 @dataclass(frozen=True, slots=True)

@@ -300,6 +300,7 @@ class FakeRig(Rig):
 
     def _drain(self) -> Drain:
         clock = self.time.clock
+        rules_of_urls = UrlRules(allow_insecure_loopback=True)
         rules = Rules(
             limits=self._limits,
             strategy=self._strategy,
@@ -309,10 +310,11 @@ class FakeRig(Rig):
             start_spread_s=0.0,
             probe_cap_s=120.0,
             api_url="http://127.0.0.1:9",
-            url_rules=UrlRules(allow_insecure_loopback=True),
         )
         intake = Intake(owner="rig", lease_s=120.0, tokens_for=self._tokens_for)
         pool = WorkerPool(
-            self._width, lambda: Deliverer(self.database, self.server, self.server, clock), clock
+            self._width,
+            lambda: Deliverer(self.database, self.server, self.server, url_rules=rules_of_urls, clock=clock),
+            clock,
         )
         return Drain(self.database, pool, intake, rules, clock=clock, rng=Random(7))

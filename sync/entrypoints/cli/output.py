@@ -76,14 +76,21 @@ def explained(error: Exception) -> Failed | None:
         case InputRefused(problems=problems):
             what = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
             message = f"nothing was stored: the input has {what}"
-            failed = Failed(Exit.REFUSED, error.code, message, problems=problems)
+            failed = Failed(
+                Exit.REFUSED, error.code, message, problems=problems, next_command="fieldsync capture --help"
+            )
         case ConfigError(problems=problems):
-            message = "the configuration cannot be used"
-            failed = Failed(Exit.UNUSABLE, error.code, message, problems=problems)
+            failed = Failed(
+                Exit.UNUSABLE,
+                error.code,
+                "the configuration cannot be used",
+                problems=problems,
+                next_command="fieldsync config check",
+            )
         case storage_errors.StorageProblem():
             failed = _storage_failure(error)
         case SyncProblem():
-            failed = Failed(Exit.REFUSED, error.code, str(error))
+            failed = Failed(Exit.REFUSED, error.code, str(error), next_command="fieldsync capture --help")
         case _:
             failed = None
     return failed

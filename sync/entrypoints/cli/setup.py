@@ -155,7 +155,7 @@ def auth_clear(debug: bool, owner: str | None, as_json: bool) -> None:
         except TokensRefused as refused:
             raise _refused(str(refused)) from None
         if as_json:
-            print_json({"cleared": cleared})
+            print_json({"schema": 1, "cleared": cleared})
         else:
             click.echo("forgotten" if cleared else "there was nothing stored")
 

@@ -73,7 +73,7 @@ def pause(debug: bool, reason: str | None, as_json: bool) -> None:
         with opened() as (database, clock):
             changed = commands.pause(database, reason, clock)
         if as_json:
-            print_json({"paused": True, "changed": changed})
+            print_json({"schema": 1, "paused": True, "changed": changed})
         else:
             click.echo("paused; what is on the wire finishes. next: fieldsync resume")
 
@@ -90,6 +90,6 @@ def resume(debug: bool, as_json: bool) -> None:
         with opened() as (database, clock):
             changed = commands.resume(database, clock)
         if as_json:
-            print_json({"paused": False, "changed": changed})
+            print_json({"schema": 1, "paused": False, "changed": changed})
         else:
             click.echo("the queue goes on" if changed else "the queue was not paused")
