@@ -31,6 +31,10 @@ class Transaction:
         """Execute and answer the cursor, whose rows must be fetched before the next `run`."""
         return statement.run(self.cursor, self._dialect, values)
 
+    def run_row(self, statement: Prepared, names: tuple[str, ...], row: tuple[Any, ...]) -> Any:
+        """As `run`, for a row of values in the order of `names`, which is the statement's own."""
+        return statement.run_row(self.cursor, self._dialect, names, row)
+
 
 class Database:
     """Connections to one SQLite file. Thread-safe: each transaction has a connection to itself while it lasts."""

@@ -75,9 +75,8 @@ _ENTRY_COLUMNS: Final = (
 _INSERT_ENTRY: Final = Prepared(
     insert(ENTRY).values({name: bindparam(name) for name in _ENTRY_COLUMNS}).returning(ENTRY.c.seq)
 )
-_INSERT_SIGNATURE: Final = inserts(
-    SIGNATURE, ("entry_seq", "name", "mime_type", "size", "sha256", "md5", "data")
-)
+_SIGNATURE_COLUMNS: Final = ("entry_seq", "name", "mime_type", "size", "sha256", "md5", "data")
+_INSERT_SIGNATURE: Final = inserts(SIGNATURE, _SIGNATURE_COLUMNS)
 _KNOWN: Final = Prepared(
     select(ENTRY.c.kind, ENTRY.c.state, ENTRY.c.input_digest).where(ENTRY.c.id == bindparam("wanted"))
 )
@@ -85,19 +84,6 @@ _PURGED: Final = Prepared(
     select(PURGED.c.kind, PURGED.c.state, PURGED.c.input_digest).where(PURGED.c.id == bindparam("wanted"))
 )
 _START_USED: Final = Prepared(select(ENTRY.c.seq).where(ENTRY.c.start_at == bindparam("wanted")).limit(1))
-_ZEROES: Final = dict.fromkeys(
-    (
-        "due_at",
-        "attempts",
-        "attempt_n",
-        "link_failures",
-        "lease_fence",
-        "certainly_created",
-        "lookups",
-        "clean_misses",
-    ),
-    0,
-)
 
 
 def put(database: Database, new: NewEntry) -> Put:
@@ -124,40 +110,20 @@ def put_in(transaction: Transaction, new: NewEntry) -> Put:
     start_at, not_unique = _start(transaction, new)
     payload = new.payload if isinstance(new.payload, str) else new.payload(start_at or new.captured_at)
     signature = new.signature
-    (seq,) = transaction.run(
-        _INSERT_ENTRY,
-        **_ZEROES,
-        id=new.id,
-        kind=new.kind,
-        state=State.PENDING.value,
-        creates=int(new.creates),
-        has_signature=int(signature is not None),
-        payload_version=1,
-        payload=payload,
-        payload_sha256=hashlib.sha256(payload.encode()).hexdigest(),
-        input_digest=new.input_digest,
-        idempotency_key=new.idempotency_key,
-        start_at=start_at,
-        target_id=new.target_id,
-        target_entry=new.target_entry,
-        after_entry=new.after_entry,
-        chain_key=new.chain_key,
-        owner=new.owner,
-        captured_at=new.captured_at,
-        clock_offset_ms=new.clock_offset_ms,
-        clock_suspect=int(new.clock_suspect),
-    ).fetchone()
+    digest = hashlib.sha256(payload.encode()).hexdigest()
+    # In the order of _ENTRY_COLUMNS.
+    row = (
+        new.id, new.kind, State.PENDING.value, 0, int(new.creates), int(signature is not None), 1, payload, digest,
+        new.input_digest, new.idempotency_key, start_at, new.target_id, new.target_entry, new.after_entry,
+        new.chain_key, new.owner, 0, 0, 0, 0, 0, 0, 0,
+        new.captured_at, new.clock_offset_ms, int(new.clock_suspect),
+    )  # fmt: skip
+    (seq,) = transaction.run_row(_INSERT_ENTRY, _ENTRY_COLUMNS, row).fetchone()
     if signature is not None:
-        transaction.run(
-            _INSERT_SIGNATURE,
-            entry_seq=seq,
-            name=signature.name,
-            mime_type=signature.mime_type,
-            size=signature.size,
-            sha256=signature.sha256,
-            md5=signature.md5,
-            data=signature.data,
-        )
+        image = (
+            seq, signature.name, signature.mime_type, signature.size, signature.sha256, signature.md5, signature.data,
+        )  # fmt: skip
+        transaction.run_row(_INSERT_SIGNATURE, _SIGNATURE_COLUMNS, image)
     return Put(new.id, new.kind, State.PENDING.value, duplicate=False, start_not_unique=not_unique)
 
 

@@ -38,6 +38,17 @@ class Prepared:
             self._sql, [values[name] if name in values else known[name] for name in self._names]
         )
 
+    def run_row(self, cursor: Any, dialect: Dialect, names: tuple[str, ...], row: tuple[Any, ...]) -> Any:
+        """As `run`, for the values of `names` in that order: what a capture does, without a name looked up.
+
+        Raises:
+            AssertionError: the statement binds other names, or in another order.
+        """
+        if self._sql is None:
+            self._compile(dialect)
+        assert self._names == names, "the row is in the statement's own order"
+        return cursor.execute(self._sql, row)
+
     def sql(self, dialect: Dialect) -> str:
         """The text that is executed; tests ask SQLite for its plan."""
         if self._sql is None:
