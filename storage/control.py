@@ -11,18 +11,20 @@ from typing import Any, Final
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
-from storage.claims import PAUSED_OWNER
 from storage.database import Transaction
 from storage.guarded import CONTROL
 from storage.prepared import Prepared
+from storage.readiness import PAUSED_OWNER
 
 PAUSE: Final = "pause"  # {"reason", "since", "detail"}: nothing is claimed
 WAKE: Final = "wake"  # {"n", "forced_n"}: numbers that grow; somebody asks for a pass now, or orders one
 REPORT: Final = "report"  # what the worker is doing, or did last, for those who follow it
 WORKER: Final = "worker"  # {"pid", "since", "beat_at"}
-CLOCK: Final = "clock"  # {"offset_s", "measured_at", "samples"}
+CLOCK: Final = "clock"  # {"offset_s", "samples"}
 LAST_SUCCESS: Final = "last_success"
-GATE: Final = "gate:"  # + host: {"open", "reason", "since", "probe_at", "hold_until", "failures"}
+GATE: Final = (
+    "gate:"  # + host: {"mode", "reason", "since", "probe_at", "hold_until", "failures", "proven_at"}
+)
 
 _insert = insert(CONTROL).values(key=bindparam("key"), value=bindparam("value"), at=bindparam("at"))
 _SET: Final = Prepared(

@@ -22,13 +22,14 @@ class Doubt:
     certainly_created: bool
     reason: str | None
     attempts: int
+    first_attempt_at: int | None
     mono_ms: int | None
     boot: str | None
 
 
 _IN_DOUBT: Final = Prepared(
     select(
-        *(ENTRY.c[name] for name in ("seq", "certainly_created", "reason", "attempts")),
+        *(ENTRY.c[name] for name in ("seq", "certainly_created", "reason", "attempts", "first_attempt_at")),
         ENTRY.c.doubt_mono_ms,
         ENTRY.c.doubt_boot,
     )
@@ -64,4 +65,4 @@ def restart_clock(transaction: Transaction, doubt: Doubt, *, now: int, mono_ms: 
     row = held(transaction, seq=doubt.seq)
     if row is None or row.state is not State.IN_DOUBT:
         return False
-    return change(transaction, row, **{**doubt_clock(now, mono_ms, boot), "doubt_at": now})
+    return change(transaction, row, **doubt_clock(now, mono_ms, boot))

@@ -24,12 +24,6 @@ class IllegalTransition(StorageProblem):
     code = "illegal_transition"
 
 
-class LeaseLost(StorageProblem):
-    """Somebody else holds the entry, or took it over while we held it: change nothing."""
-
-    code = "lease_lost"
-
-
 class EntryNotFound(StorageProblem):
     """No entry has this id or ends in it."""
 

@@ -1,6 +1,6 @@
 """Which states an entry can be in, and what moves it from one to the next.
 
-Pure: no clock, no disk, no network. `outbox.py` asks `next_state()` before it writes a state; nothing else assigns one.
+Pure: no clock, no disk, no network. `guarded.py` asks `next_state()` before it writes a state.
 Who holds an entry is the lease, not the state; "waits for backoff" and "waits for another entry" are computed.
 """
 

@@ -99,6 +99,7 @@ class Entry(SQLModel, table=True):
     doubt_mono_ms: int | None = Field(default=None, sa_column=Column(BigInteger))
     doubt_boot: str | None = Field(default=None, sa_column=Column(Text))
     certainly_created: int = Field(default=0, sa_column=Column(Integer, nullable=False))
+    # For looking entries up at the server; nothing counts them yet.
     lookups: int = Field(default=0, sa_column=Column(Integer, nullable=False))
     clean_misses: int = Field(default=0, sa_column=Column(Integer, nullable=False))
     last_miss_mono_ms: int | None = Field(default=None, sa_column=Column(BigInteger))

@@ -40,7 +40,9 @@ def resync(transaction: Transaction, id: str, *, now: int, dry_run: bool = False
         case State.PENDING | State.ACCEPTED:
             ordered = Ordered("hastened")
         case State.IN_DOUBT:
-            return Ordered("hastened", "its settling time goes on: it is never resent by this")
+            return Ordered(
+                "skipped", "it is in doubt and its settling time goes on; this never sends it again"
+            )
         case State.SENDING:
             return Ordered("skipped", "it was cut off while being sent; the next pass looks into it")
         case _:

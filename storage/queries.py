@@ -93,11 +93,6 @@ class Reader:
         row = self._connection.execute("SELECT min(due_at) FROM entry WHERE due_at > 0").fetchone()
         return None if row is None else row[0]
 
-    def waiting_by_owner(self, owners: list[str]) -> dict[str, int]:
-        """How many unsent entries each of these owners has ("" is: none named)."""
-        sql = "SELECT count(*) FROM entry WHERE state = 'pending' AND coalesce(owner, '') = ?"
-        return {owner: self._connection.execute(sql, (owner,)).fetchone()[0] for owner in owners}
-
     def control(self) -> dict[str, Any]:
         """Every fact about the queue as a whole."""
         return {key: json.loads(value) for key, value in self._all("SELECT key, value FROM control")}

@@ -235,7 +235,6 @@ class Setback:
     counted: bool = False
     link_failure: bool = False
     certainly_created: bool = False
-    erase_url: bool = False
     doubt: dict[str, object] | None = None
 
 
@@ -255,8 +254,6 @@ def record_setback(
         changes["link_failures"] = row.link_failures + 1
     if setback.certainly_created:
         changes["certainly_created"] = 1
-    if setback.erase_url:
-        changes["presigned_url"] = None
     if setback.doubt is not None:
         changes.update(setback.doubt)
     return move(transaction, row, setback.event, **changes)

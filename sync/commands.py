@@ -1,4 +1,4 @@
-"""What a person may order, used by the command line and the page alike: resync, pause, resume, and following a pass.
+"""What a person may order, whoever passes the order on: resync, pause, resume, and following a pass.
 
 Orders write rows and a wake flag; they need no drain lock and are safe beside a running worker.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from storage import claims, control, orders
+from storage import control, orders, readiness
 from storage.database import Database
 from storage.locks import FileLock, Holder
 from storage.queries import Reader
@@ -75,7 +75,7 @@ def resync(database: Database, selection: Selection, clock: Clock, *, dry_run: b
                     setattr(done, ordered.did, getattr(done, ordered.did) + 1)
     with database.write() as transaction:
         if not selection.named:
-            done.hastened = claims.forget_waits(transaction, dry_run=dry_run)
+            done.hastened = readiness.forget_waits(transaction, dry_run=dry_run)
         if not dry_run:
             control.wake(transaction, now=clock.now_ms(), forced=True)
     return done

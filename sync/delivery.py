@@ -10,14 +10,15 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
 from storage import claims, signatures
-from storage.claims import Due, Lease
+from storage.claims import Lease
 from storage.database import Database
 from storage.errors import StorageProblem
+from storage.readiness import Due
 from sync import outcome as o
+from sync.answer import http_date
 from sync.clock import Clock
 from sync.credentials import Tokens
 from sync.exchange import Exchange, Failure, FailureKind, LeaseGone, Reply
@@ -243,11 +244,9 @@ def clock_offset_s(exchange: Exchange | None) -> float | None:
     """Server time minus device time by the answer's Date header; None where it does not tell."""
     if not isinstance(exchange, Reply) or exchange.sent_at is None or exchange.received_at is None:
         return None
-    try:
-        server = parsedate_to_datetime(exchange.headers.get("date", ""))
-    except (TypeError, ValueError):
-        return None
-    if server.tzinfo is None:
+    server = http_date(exchange.headers.get("date", ""))
+    # A year that no server is in would break every later sum of instants, and it would be stored.
+    if server is None or not 2000 <= server.year < 2200:
         return None
     midpoint = exchange.sent_at + (exchange.received_at - exchange.sent_at) / 2
     # Date has whole seconds: on average it is half a second behind the moment it names.

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
-from storage import claims, control
+from storage import claims, control, readiness
 from storage.database import Database, Transaction
 from storage.locks import FileLock, Holder
 from storage.queries import Reader
@@ -137,7 +137,7 @@ class Drain:
     def _anything_due(self) -> bool:
         """Whether network clients will be needed: an idle device should not even load them."""
         with self._database.read() as transaction:
-            return claims.anything_due(transaction, now=self._clock.now_ms())
+            return readiness.anything_due(transaction, now=self._clock.now_ms())
 
     def _commit(self, ledger: Ledger, finished: list[tuple[int, Finished]]) -> list[tuple[int | None, Job]]:
         """One turn, durable: until then results stay in memory, and nothing more is claimed."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from storage import claims, control
-from storage.claims import Due, Filter
+from storage import claims, control, readiness
 from storage.database import Transaction
 from storage.guarded import from_ms, to_ms
+from storage.readiness import Due, Filter
 from storage.records import park_unsent
 from sync.clock import Clock
 from sync.credentials import Tokens
@@ -32,7 +32,7 @@ _TOKEN_MARGIN: Final = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """The rules of one pass. `paths` replaces an operation's path where the settings say so."""
+    """Claims for one process. `paths` replaces an operation's path where the settings say so."""
 
     owner: str
     lease_s: float
@@ -47,7 +47,7 @@ class Intake:
         if control.get(transaction, control.PAUSE) is not None:
             ledger.tally.stopped_by = ledger.tally.stopped_by or "paused"
             return []
-        claims.wake_due(transaction, now=to_ms(now))
+        readiness.wake_due(transaction, now=to_ms(now))
         active = list(in_flight)
         jobs = self._uploads(transaction, ledger, active, idle, now)
         jobs += self._sends(transaction, ledger, [*active, *jobs], idle - len(jobs), now)
@@ -67,7 +67,7 @@ class Intake:
         left_out = True
         while left_out and len(jobs) < most:
             left_out = False
-            for due in claims.due_uploads(transaction, most - len(jobs)):
+            for due in readiness.due_uploads(transaction, most - len(jobs)):
                 if due.presigned_url is None:
                     park_unsent(transaction, due.seq, reason="signature_url_lost")
                     left_out = True
@@ -198,7 +198,7 @@ def _signed_width(
     # While the host is in trouble, the entry that waits for it is the canary, also through its backoff. A host that
     # is merely unproven is not judged by one entry whose own upload keeps failing.
     in_trouble = hosts[Host.UPLOAD].failures > 0
-    owed = claims.any_owed(transaction) if in_trouble else claims.any_owed_now(transaction)
+    owed = readiness.any_owed(transaction) if in_trouble else readiness.any_owed_now(transaction)
     return 0 if owed else min(width, 1)
 
 
@@ -207,10 +207,10 @@ def _due(transaction: Transaction, ledger: Ledger, active: list[Job], signed: in
     # A spent budget lets repeats go one at a time, so that no queue is ever stuck on it.
     repeats = not (ledger.budget.spent and any(job.repeat for job in active))
     if signed >= width:
-        return claims.due_sends(transaction, Filter(retries=repeats), width)
-    dues = claims.due_sends(transaction, Filter(signed=False, retries=repeats), width)
+        return readiness.due_sends(transaction, Filter(retries=repeats), width)
+    dues = readiness.due_sends(transaction, Filter(signed=False, retries=repeats), width)
     if signed > 0:
-        dues += claims.due_sends(transaction, Filter(unsigned=False, retries=repeats), signed)
+        dues += readiness.due_sends(transaction, Filter(unsigned=False, retries=repeats), signed)
     return sorted(dues, key=lambda due: due.seq)[:width]
 
 

@@ -164,6 +164,8 @@ class Ledger:
                 self.tally.delivered += 1
             if trouble is not None:
                 records.park_accepted(transaction, job.seq, reason=trouble)
+                # As when the storage refuses it: a server whose every URL is useless must not get the whole queue.
+                self.hosts.tell(Host.UPLOAD, HostNews.TROUBLED, trouble, now)
         if lease is None:
             return None
         return replace(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from storage import claims, control
+from storage import claims, control, readiness
 from storage.database import Database, Transaction
 from sync import reconcile
 from sync.clock import Clock
@@ -36,7 +36,7 @@ def open_pass(
             boot=clock.boot(),
         )
         # A wait that the server named stands at its host's gate, so no entry's own is longer than a backoff.
-        claims.clamp_waits(transaction, latest=now_ms + int(rules.limits.backoff_cap_s * 1000))
+        readiness.clamp_waits(transaction, latest=now_ms + int(rules.limits.backoff_cap_s * 1000))
         settle(transaction, rules, clock)
         hosts.load(transaction, clock.now())
         if ask.forced:
@@ -53,7 +53,7 @@ def settle(transaction: Transaction, rules: Rules, clock: Clock) -> None:
         transaction,
         rules.strategy,
         settle_s=rules.settle_s,
-        max_attempts=rules.limits.max_attempts,
+        limits=rules.limits,
         clock=clock,
     )
 
@@ -75,7 +75,7 @@ def _look_around(database: Database, hosts: Hosts, rules: Rules, ask: Ask, clock
     now = clock.now()
     with database.read() as transaction:
         # Where the oldest owed signature has to go is the upload host, as far as it is known.
-        targets = {Host.API: rules.api_url, Host.UPLOAD: claims.first_owed_url(transaction)}
+        targets = {Host.API: rules.api_url, Host.UPLOAD: readiness.first_owed_url(transaction)}
     for host, url in targets.items():
         waits = hosts.waits_until(host, now) is not None
         if hosts[host].mode is not Mode.CLOSED or url is None or (waits and not ask.looked):

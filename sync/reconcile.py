@@ -12,6 +12,7 @@ from typing import Final
 from storage import doubts
 from storage.database import Transaction
 from sync.clock import Clock
+from sync.policy import Limits
 
 
 class Strategy(StrEnum):
@@ -28,7 +29,7 @@ _KEPT_REASONS: Final = frozenset({"conflict", "server_id_taken"})
 
 
 def settle(
-    transaction: Transaction, strategy: Strategy, *, settle_s: float, max_attempts: int, clock: Clock
+    transaction: Transaction, strategy: Strategy, *, settle_s: float, limits: Limits, clock: Clock
 ) -> int:
     """Move on what can be moved on now; how many entries were settled."""
     settled = 0
@@ -43,7 +44,9 @@ def settle(
             # Monotonic time of another boot says nothing: the settling time starts again.
             doubts.restart_clock(transaction, doubt, now=now_ms, mono_ms=mono_ms, boot=boot)
         elif mono_ms - doubt.mono_ms >= settle_s * 1000:
-            if doubt.attempts >= max_attempts:
+            since = doubt.first_attempt_at
+            too_old = since is not None and now_ms - since >= limits.max_age_s * 1000
+            if doubt.attempts >= limits.max_attempts or too_old:
                 settled += doubts.park(transaction, doubt, reason="attempts_exhausted")
             else:
                 settled += doubts.take_for_absent(transaction, doubt)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from storage import claims, control
+from storage import control, readiness
 from storage.database import Database
 from sync import reconcile
 from sync.clock import Clock
@@ -13,12 +13,15 @@ from sync.gate import Gate, Host, waits_until
 from sync.ledger import clock_offset
 
 
-def sign_in_needed(database: Database, tokens: Credentials, clock: Clock) -> bool:
-    """Whether there are no usable tokens at all, or an owner with waiting entries is held for want of them."""
+def sign_in_needed(database: Database, tokens: Credentials, waiting: int, clock: Clock) -> bool:
+    """Whether there are no tokens at all, or something waits (`waiting` entries) for want of usable ones."""
     with database.read() as transaction:
         held = bool(control.paused_owners(transaction))
         now = clock.server_now(clock_offset(transaction)) or clock.now()
-    return held or not any(each.state == "ok" for each in tokens.status(now))
+    known = tokens.status(now)
+    if all(each.state == "missing" for each in known):
+        return True
+    return waiting > 0 and (held or not any(each.state == "ok" for each in known))
 
 
 def goes_on_by_itself(
@@ -30,21 +33,21 @@ def goes_on_by_itself(
     with database.read() as transaction:
         if control.get(transaction, control.PAUSE) is not None:
             return False
-        owed = claims.any_owed(transaction)
-        blocked = claims.only_blocked(transaction, now=clock.now_ms())
+        owed = readiness.any_owed(transaction)
+        blocked = readiness.only_blocked(transaction, now=clock.now_ms())
     if owed or in_doubt:
         return True
-    return not sign_in_needed(database, tokens, clock) and not blocked
+    return not sign_in_needed(database, tokens, waiting, clock) and not blocked
 
 
 def next_moment(database: Database, *, settle_s: float, clock: Clock) -> datetime | None:
     """When something can change by itself: a wait ends, a gate may be tried, a settling time is over."""
     now = clock.now()
     with database.read() as transaction:
-        due_at = claims.next_due_at(transaction)
+        due_at = readiness.next_due_at(transaction)
         gates = control.get_all(transaction, control.GATE)
         settles_s = reconcile.settles_in_s(transaction, settle_s=settle_s, clock=clock)
-        waiting = claims.anything_due(transaction, now=clock.now_ms())
+        waiting = readiness.anything_due(transaction, now=clock.now_ms())
     moments = [] if due_at is None else [datetime.fromtimestamp(due_at / 1000, UTC)]
     if waiting:
         waits = (waits_until(Gate.from_json(gates.get(host.value)), now) for host in Host)

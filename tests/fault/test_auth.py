@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from storage.claims import PAUSED_OWNER as HELD
+from storage.readiness import PAUSED_OWNER as HELD
 from sync import app
 from sync.credentials import Tokens
 from sync.exchange import Exchange

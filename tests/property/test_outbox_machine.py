@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from storage.claims import Lease, wake_due
+from storage.claims import Lease
 from storage.lifecycle import FINAL, NEEDS_ACTION, Event, State
+from storage.readiness import wake_due
 from storage.records import Kept
 from tests.support.scratch import KIND, LEASE_MS, REPEATABLE_KIND, URL, Scratch, entry_id
 

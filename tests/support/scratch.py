@@ -10,13 +10,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from storage import claims, doubts, orders, outbox, records
-from storage.claims import Due, Filter, Lease
+from storage import claims, doubts, orders, outbox, readiness, records
+from storage.claims import Lease
 from storage.database import Database
 from storage.folder import StorageFolder
 from storage.guarded import PURGED, inserts
 from storage.lifecycle import Event
 from storage.outbox import NewEntry, NewSignature, Put
+from storage.readiness import Due, Filter
 from storage.records import Answer, Kept, Result, Setback
 from storage.schema import open_database
 
@@ -155,23 +156,25 @@ class Scratch:
     def due(self, most: int = 50, **left_out: bool) -> list[int]:
         """The numbers of what may be sent now, in the order of the claim."""
         with self.database.read() as transaction:
-            return [int(due.id[-12:]) for due in claims.due_sends(transaction, Filter(**left_out), most)]
+            return [int(due.id[-12:]) for due in readiness.due_sends(transaction, Filter(**left_out), most)]
 
     def due_uploads(self, most: int = 50) -> list[int]:
         with self.database.read() as transaction:
-            return [int(due.id[-12:]) for due in claims.due_uploads(transaction, most)]
+            return [int(due.id[-12:]) for due in readiness.due_uploads(transaction, most)]
 
     def due_facts(self, number: int) -> Due:
         with self.database.read() as transaction:
             return next(
-                due for due in claims.due_sends(transaction, Filter(), 50) if due.id == entry_id(number)
+                due for due in readiness.due_sends(transaction, Filter(), 50) if due.id == entry_id(number)
             )
 
     def send(self, number: int, *, digest: str = "") -> Lease:
         """Claim and mark `sending`, as right before the first byte."""
         with self.database.write() as transaction:
             due = next(
-                due for due in claims.due_sends(transaction, Filter(), 10_000) if due.id == entry_id(number)
+                due
+                for due in readiness.due_sends(transaction, Filter(), 10_000)
+                if due.id == entry_id(number)
             )
             return claims.mark_sending(
                 transaction,

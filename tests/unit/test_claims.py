@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from storage import claims, control
-from storage.claims import Filter
+from storage import claims, control, readiness
 from storage.errors import IllegalTransition
 from storage.lifecycle import Event
+from storage.readiness import Filter
 from tests.support.scratch import (
     LEASE_MS,
     NOON_MS,
@@ -139,13 +139,13 @@ def test_upload_that_waits_or_is_in_work_is_not_due(scratch: Scratch) -> None:
 def test_oldest_url_is_that_of_the_first_upload(scratch: Scratch) -> None:
     put_many(scratch, 1, 2)
     with scratch.database.read() as transaction:
-        assert claims.first_owed_url(transaction) is None
-        assert not claims.any_owed(transaction)
+        assert readiness.first_owed_url(transaction) is None
+        assert not readiness.any_owed(transaction)
     scratch.accept(1, scratch.send(1), 501, url="https://late.example/?q", expires_at=NOON_MS + 900)
     scratch.accept(2, scratch.send(2), 502, url="https://soon.example/?q", expires_at=NOON_MS + 300)
     with scratch.database.read() as transaction:
-        assert claims.first_owed_url(transaction) == "https://soon.example/?q"
-        assert claims.any_owed(transaction)
+        assert readiness.first_owed_url(transaction) == "https://soon.example/?q"
+        assert readiness.any_owed(transaction)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_waits_that_are_over_wake_in_capture_order(scratch: Scratch) -> None:
         scratch.set_back(number, scratch.send(number), Event.RETRY, due_at=NOON_MS + wait_ms)
     scratch.put(4)
     with scratch.database.write() as transaction:
-        claims.wake_due(transaction, now=NOON_MS + 2_000)
+        readiness.wake_due(transaction, now=NOON_MS + 2_000)
     assert scratch.due() == [1, 2, 4]
 
 
@@ -281,7 +281,7 @@ def test_wait_is_clamped_after_the_clock_jumped(scratch: Scratch) -> None:
     scratch.set_back(1, scratch.send(1), Event.RETRY, due_at=ten_years)
     scratch.set_back(2, scratch.send(2), Event.RETRY, due_at=NOON_MS + 1_000)
     with scratch.database.write() as transaction:
-        claims.clamp_waits(transaction, latest=NOON_MS + 3_600_000)
+        readiness.clamp_waits(transaction, latest=NOON_MS + 3_600_000)
     assert scratch.row(1)["due_at"] == NOON_MS + 3_600_000
     assert scratch.row(2)["due_at"] == NOON_MS + 1_000
 
@@ -291,7 +291,7 @@ def test_person_ends_all_waits_at_once(scratch: Scratch) -> None:
     for number in (1, 2):
         scratch.set_back(number, scratch.send(number), Event.RETRY, due_at=NOON_MS + 9_000)
     with scratch.database.write() as transaction:
-        assert claims.forget_waits(transaction) == 2
+        assert readiness.forget_waits(transaction) == 2
     assert scratch.due() == [1, 2, 3]
 
 
@@ -339,4 +339,4 @@ def test_rescue_leaves_alone_what_nobody_held(scratch: Scratch) -> None:
 
 
 def test_statement_of_every_filter_is_compiled_once() -> None:
-    assert claims.due_sends_statement(Filter()) is claims.due_sends_statement(Filter())
+    assert readiness.due_sends_statement(Filter()) is readiness.due_sends_statement(Filter())

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from storage import claims
-from storage.claims import DUE_UPLOADS, WAKE_DUE, Filter, due_sends_statement
+from storage import claims, readiness
 from storage.prepared import Prepared
 from storage.queries import Reader
+from storage.readiness import DUE_UPLOADS, WAKE_DUE, Filter, due_sends_statement
 from tests.support.scratch import Scratch
 
 FILTERS = [Filter(*flags) for flags in itertools.product((True, False), repeat=3)]
@@ -105,7 +105,7 @@ def test_waking_touches_only_what_waits(scratch: Scratch) -> None:
     ],
 )
 def test_statement_of_the_rescue_uses_its_index(scratch: Scratch, name: str, index: str) -> None:
-    steps = plan(scratch, sql_of(scratch, getattr(claims, name)))
+    steps = plan(scratch, sql_of(scratch, getattr(readiness if hasattr(readiness, name) else claims, name)))
     assert any(index in step for step in steps), steps
     assert not [step for step in steps if step.startswith("SCAN") and index not in step]
 

@@ -131,12 +131,11 @@ def test_doubt_stores_the_settling_clock_and_what_is_certain(scratch: Scratch) -
     assert scratch.state(1) == "in_doubt"
 
 
-@pytest.mark.parametrize(("erase", "left"), [(False, URL), (True, None)])
-def test_upload_trouble_parks_the_entry_where_it_was(scratch: Scratch, erase: bool, left: str | None) -> None:
+def test_upload_trouble_parks_the_entry_where_it_was(scratch: Scratch) -> None:
     scratch.deliver(1, 501)
-    scratch.set_back(1, scratch.lease_upload(1), Event.PARK, reason="url_expired", erase_url=erase)
+    scratch.set_back(1, scratch.lease_upload(1), Event.PARK, reason="url_expired")
     row = scratch.row(1)
-    assert (row["state"], row["stage"], row["presigned_url"]) == ("parked", "accepted", left)
+    assert (row["state"], row["stage"], row["presigned_url"]) == ("parked", "accepted", URL)
     assert scratch.resync(1) == "released"
     assert scratch.state(1) == "accepted"
 
@@ -275,7 +274,7 @@ def test_lost_lease_changes_nothing_but_the_history(scratch: Scratch, what: str)
     scratch.rescue()
     before = scratch.row(1)
     if what == "setback":
-        assert not scratch.set_back(1, lease, Event.PARK, erase_url=True, counted=True)
+        assert not scratch.set_back(1, lease, Event.PARK, counted=True)
     elif what == "uploaded":
         assert not scratch.upload(1, lease)
     else:

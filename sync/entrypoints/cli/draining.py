@@ -6,9 +6,10 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -56,6 +57,7 @@ def _sync(*, wait: bool, force: bool, as_json: bool) -> tuple[dict[str, Any], Ex
 
     settings = load()
     events.configure_logging(settings.log.level, settings.log.format)
+    events.log_uncaught()
     clock = Clock()
     database = app.open_to_drain(settings.storage.dir, clock)
     try:
@@ -176,7 +178,7 @@ def _exit_code(settings: Settings, database: Database, clock: Clock, summary: di
 
     if summary["stopped_by"] == "interrupted":
         return Exit.INTERRUPTED
-    if sign_in_needed(database, app.credentials(settings), clock):
+    if sign_in_needed(database, app.credentials(settings), summary["waiting"], clock):
         return Exit.SIGN_IN
     if summary["needs_action"]:
         return Exit.NEEDS_PERSON
@@ -226,10 +228,20 @@ def _shown(as_json: bool) -> Iterator[Progress]:
 @contextmanager
 def _stopping(stop: Callable[[], None]) -> Iterator[None]:
     """SIGTERM and Ctrl-C ask the drain to finish or hand back; it does so within ten seconds."""
-    before = {number: signal.signal(number, lambda *_: stop()) for number in (signal.SIGTERM, signal.SIGINT)}
+    # A busy or full disk may hold the writer for longer; what is on the wire is in doubt then, and truthfully so.
+    last = threading.Timer(_LEAVE_WITHIN_S, os._exit, (Exit.TEMPORARY,))
+    last.daemon = True
+
+    def asked(*_: object) -> None:
+        stop()
+        with suppress(RuntimeError):  # asked twice: the first time counts
+            last.start()
+
+    before = {number: signal.signal(number, asked) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
+        last.cancel()
         for number, former in before.items():
             signal.signal(number, former)
 
@@ -250,6 +262,7 @@ def _run() -> None:
 
     settings = load()
     events.configure_logging(settings.log.level, settings.log.format)
+    events.log_uncaught()
     clock = Clock()
     database = app.open_to_drain(settings.storage.dir, clock)
     try:

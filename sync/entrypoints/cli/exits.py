@@ -14,4 +14,5 @@ class Exit(IntEnum):
     BUSY = 7  # another foreground drain holds the lock
     UNUSABLE = 8  # configuration or database cannot be used as it is
     NOT_STORED = 9  # disk full or read-only; the input is fine
+    HUNG = 70  # a sending thread could not be ended any other way; whoever supervises starts the worker again
     INTERRUPTED = 130
