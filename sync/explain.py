@@ -49,6 +49,11 @@ def reason_words(reason: str, *, language: str = "en") -> Words:
     return _words_of(LANGUAGES[language], reason)
 
 
+def known_reasons() -> list[str]:
+    """Every reason code that an entry can wait for."""
+    return sorted({*ENGLISH.reasons, *ENGLISH.sentences()})
+
+
 def next_command(reason: str, *, language: str = "en") -> str:
     """What to run where several entries share this reason."""
     words = LANGUAGES[language]

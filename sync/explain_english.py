@@ -68,9 +68,9 @@ _OURS: Final = {
     "connect_timeout": _passing(of_storage="The storage could not be reached in time."),
     "busy": _passing(command="fieldsync status", of_storage="The storage asks us to slow down."),
     "tls_untrusted": _passing(
-        "Check date and time of this device and the setting api.ca_file: fieldsync config check",
+        "Check date and time of this device and the setting api.ca_file: fieldsync config show",
         "Then try again: fieldsync sync",
-        command="fieldsync config check",
+        command="fieldsync config show",
         of_storage="The storage's certificate cannot be trusted, so nothing was sent.",
     ),
     "auth_required": _passing(
@@ -81,17 +81,17 @@ _OURS: Final = {
     "endpoint_missing": Words(
         "",
         (
-            "Check api.base_url and api.unplanned_path: fieldsync config check",
+            "Check api.base_url and api.unplanned_path: fieldsync config show",
             "Then let the queue go on: fieldsync resume",
         ),
         "Nothing is sent until a person lets the queue go on.",
-        "fieldsync config check",
+        "fieldsync config show",
     ),
     "rejections_suspicious": Words(
         "Several different entries in a row were refused for good, so something else may be wrong.",
         (
             "Look at what was refused, and why: fieldsync list --state dead",
-            "Check which server is addressed: fieldsync config check",
+            "Check which server is addressed: fieldsync config show",
             "When the cause is gone, take up what was refused: fieldsync resync --state dead",
         ),
         "Nothing is sent until a person lets the queue go on.",
@@ -114,7 +114,7 @@ _OURS: Final = {
     ),
     "arrival_unknown": _held(
         "Look on the server for an intervention with this start, provider and sites: fieldsync show {id}",
-        "See how doubt is settled here (sync.in_doubt): fieldsync config check",
+        "See how doubt is settled here (sync.in_doubt): fieldsync config show",
         "Put it back in doubt, to be settled in that way: fieldsync resync {id}",
         what="It was sent, but no answer came: nobody knows yet whether the server has it.",
     ),
@@ -144,16 +144,16 @@ _OURS: Final = {
     "signature_url_lost": _held(_NO_URL),
     "upload_expired": _held(_NO_URL),
     "upload_url_refused": _held(
-        "If the host is right, add it to upload.allowed_hosts and check: fieldsync config check",
+        "If the host is right, add it to upload.allowed_hosts and check: fieldsync config show",
         "Then, while the address is valid: fieldsync resync {id}",
         what="The address for the signature is not one that signatures may be sent to.",
-        command="fieldsync config check",
+        command="fieldsync config show",
     ),
     "upload_url_unsigned": _held(
-        "If that is meant, set upload.fallback to anonymous and check: fieldsync config check",
+        "If that is meant, set upload.fallback to anonymous and check: fieldsync config show",
         "Then: fieldsync resync {id}",
         what="The address for the signature carries no permission of its own.",
-        command="fieldsync config check",
+        command="fieldsync config show",
     ),
     "upload_headers_unsatisfiable": _held(
         _SUPPORT,
@@ -245,7 +245,7 @@ _SITUATIONS: Final = {
     ),
     "in_doubt": Words(
         "It may or may not have arrived; it is not sent again by guessing.",
-        ("Ask for that now: fieldsync sync", "See how doubt is settled here (sync.in_doubt): fieldsync config check"),
+        ("Ask for that now: fieldsync sync", "See how doubt is settled here (sync.in_doubt): fieldsync config show"),
         "After its settling time it is settled in the configured way, or held for a person.",
     ),
     "created": Words(

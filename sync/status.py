@@ -49,8 +49,9 @@ def conclude(facts: Facts) -> Status:
         level=level,
         troubles=troubles,
         sign_in_needed=sign_in,
-        needs_person=bool(facts.needs_action or facts.counts["in_doubt"]),
-        held_up=facts.pause is not None or bool(facts.waiting and cut_off),
+        needs_person=bool(facts.needs_action),
+        # What is in doubt is settled in its time, or parked at once and then counted above.
+        held_up=facts.pause is not None or bool(facts.counts["in_doubt"] or (facts.waiting and cut_off)),
         alive=facts.broken is None and facts.holder is not None and not facts.worker_silent,
     )
 

@@ -25,9 +25,10 @@ from tests.support.polling import eventually
 from tests.support.small_disk import fill, mounted
 
 SUMMARY = {
+    "schema",
     "delivered", "sent", "uploaded", "waiting", "in_doubt", "needs_action", "stopped_by", "duration_s",
 }  # fmt: skip
-RESYNC = {"hastened", "released", "requeued", "skipped", "drain"}
+RESYNC = {"schema", "hastened", "released", "requeued", "skipped", "drain"}
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def sync(device: Device, *more: str, expect: int = 0) -> dict[str, Any]:
     ended = run(device, "sync", "--json", *more)
     assert ended.code == expect, ended
     summary: dict[str, Any] = ended.document
-    assert set(summary) - {"schema"} == SUMMARY
+    assert set(summary) == SUMMARY
     return summary
 
 
@@ -73,7 +74,7 @@ def resync(device: Device, *more: str) -> dict[str, Any]:
     ended = run(device, "resync", "--json", *more)
     assert ended.code == 0, ended
     done: dict[str, Any] = ended.document
-    assert set(done) - {"schema"} == RESYNC
+    assert set(done) == RESYNC
     return done
 
 
@@ -165,7 +166,7 @@ def test_progress_lines_are_documents_and_the_last_one_is_the_summary(
     assert [list(line) for line in lines[:-1]] == [["progress"]] * (len(lines) - 1)
     assert all(set(line["progress"]) == SUMMARY for line in lines[:-1])
     assert lines[:-1]
-    assert set(lines[-1]) - {"schema"} == SUMMARY
+    assert set(lines[-1]) == SUMMARY
 
 
 def test_entries_keep_their_order_where_one_is_after_another(device: Device, sandbox: Sandbox) -> None:
@@ -350,7 +351,7 @@ def test_pause_holds_everything_and_resume_lets_it_go(device: Device, sandbox: S
     assert sync(device, "--force", expect=5)["sent"] == 0
     assert sandbox.state.journal.requests() == []
     assert states(device) == [("pending", None)] * 2
-    assert run(device, "resume", "--json").document == {"paused": False, "changed": True}
+    assert run(device, "resume", "--json").document == {"schema": 1, "paused": False, "changed": True}
     assert sync(device)["delivered"] == 2
 
 
@@ -391,6 +392,7 @@ def test_parked_entry_goes_on_where_it_was(device: Device, sandbox: Sandbox) -> 
     assert states(device) == [("parked", "upload_forbidden")]
     sync(device, expect=3)
     assert resync(device, id[-8:]) == {
+        "schema": 1,
         "hastened": 0,
         "released": 1,
         "requeued": 0,
@@ -484,7 +486,7 @@ SELECTIONS = {
     "--state in_doubt": (0, 0, 0),
     "--reason refused": (0, 0, 1),
     "--reason upload_forbidden": (0, 1, 0),
-    "--reason no_such_reason": (0, 0, 0),
+    "--reason attempts_exhausted": (0, 0, 0),
     "--state dead --reason upload_forbidden": (0, 0, 0),
 }
 
@@ -492,7 +494,7 @@ SELECTIONS = {
 def ordered(selection: str) -> dict[str, Any]:
     """What `resync --json` has to say to this selection of the three."""
     numbers = dict(zip(("hastened", "released", "requeued"), SELECTIONS[selection], strict=True))
-    return {**numbers, "skipped": [], "drain": "none"}
+    return {"schema": 1, **numbers, "skipped": [], "drain": "none"}
 
 
 def test_dry_run_says_what_each_selection_would_do_and_does_nothing(device: Device, sandbox: Sandbox) -> None:
@@ -501,6 +503,13 @@ def test_dry_run_says_what_each_selection_would_do_and_does_nothing(device: Devi
     for selection in SELECTIONS:
         assert resync(device, *selection.split(), "--dry-run") == ordered(selection), selection
     assert entries(device) == before
+
+
+def test_reason_that_does_not_exist_is_refused_with_the_nearest(device: Device) -> None:
+    """Who mistypes a reason must not believe that nothing was to do."""
+    told = run(device, "resync", "--reason", "attempts_exhausetd", "--json")
+    assert (told.code, told.error["code"]) == (2, "unknown_reason")
+    assert "attempts_exhausted" in told.error["message"]
 
 
 @pytest.mark.parametrize("selection", ["--all", "--state parked", "--reason refused"])

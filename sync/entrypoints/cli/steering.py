@@ -34,8 +34,11 @@ def resync(
     An entry in doubt is never sent again by this.
     """
     with reported(as_json=as_json, debug=debug):
+        from difflib import get_close_matches
+
         from sync import commands
         from sync.entrypoints.cli.outbox import opened
+        from sync.explain import known_reasons
 
         if ids and (all_ or states or reason):
             raise Failed(
@@ -43,6 +46,16 @@ def resync(
                 "usage",
                 "give either IDs or a selection",
                 next_command="fieldsync resync --help",
+            )
+        if reason is not None and reason not in known_reasons():
+            # A slip of the pen must not look like "nothing to do".
+            near = get_close_matches(reason, known_reasons(), 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise Failed(
+                Exit.REFUSED,
+                "unknown_reason",
+                f"no entry can wait for {reason!r}{hint}",
+                next_command="fieldsync status",
             )
         selection = commands.Selection(ids, all_, states, reason)
         with opened() as (database, clock):
