@@ -54,6 +54,14 @@ class StorageFolder(NamedTuple):
     def tokens(self) -> Path:
         return self.root / "tokens"
 
+    def database_identity(self) -> tuple[int, int] | None:
+        """Which file stands at the database's place; None where there is none."""
+        try:
+            found = self.database.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
     def marked_id(self) -> str | None:
         """The id of the database known to live here, or None where none was ever made."""
         try:

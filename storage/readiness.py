@@ -36,6 +36,7 @@ class Due:
     attempts: int
     attempt_n: int
     first_attempt_at: int | None
+    link_failures: int
     server_id: int | None
     presigned_url: str | None
     url_expires_at: int | None
@@ -118,6 +119,13 @@ _ANY_OWED: Final = Prepared(select(ENTRY.c.seq).where(text("state = 'accepted'")
 _OWED_NOW: Final = Prepared(
     select(ENTRY.c.seq).where(text("state = 'accepted'"), ENTRY.c.due_at == 0).limit(1)
 )
+# So often a canary's upload may fail, with its host in reach, before another entry takes its place.
+CANARY_TRIES: Final = 3
+_ANY_CANARY: Final = Prepared(
+    select(ENTRY.c.seq)
+    .where(text("state = 'accepted'"), ENTRY.c.attempts + ENTRY.c.link_failures < CANARY_TRIES)
+    .limit(1)
+)
 _FIRST_OWED_URL: Final = Prepared(
     select(ENTRY.c.presigned_url)
     .where(text("state = 'accepted'"), ENTRY.c.presigned_url.is_not(None))
@@ -190,6 +198,11 @@ def only_blocked(transaction: Transaction, *, now: int) -> bool:
 def any_owed(transaction: Transaction) -> bool:
     """Whether any accepted entry still owes its signature."""
     return transaction.run(_ANY_OWED).fetchone() is not None
+
+
+def any_canary(transaction: Transaction) -> bool:
+    """Whether an owed signature still stands for its host: trouble of one entry alone does not."""
+    return transaction.run(_ANY_CANARY).fetchone() is not None
 
 
 def any_owed_now(transaction: Transaction) -> bool:

@@ -74,6 +74,7 @@ class Job:
     url: str | None = None
     url_expires_at: datetime | None = None
     clock_offset_s: float | None = None
+    link_failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,12 @@ class Deliverer:
         return server_now + _EXPIRY_MARGIN >= job.url_expires_at
 
 
-def _unexpected(job: Job, error: Exception) -> o.Outcome:
+def unexplained(job: Job, error: BaseException) -> Finished:
+    """What is left to say of a job that broke off inside this program."""
+    return Finished(job, _unexpected(job, error), 0)
+
+
+def _unexpected(job: Job, error: BaseException) -> o.Outcome:
     detail = redact(f"{type(error).__name__}: {error}")[:1000]
     if job.step is Step.SEND and job.operation is not None and not job.operation.repeatable:
         # Nobody knows how far it got, so nobody may take it for unsent.

@@ -95,6 +95,7 @@ class Intake:
             url=url,
             url_expires_at=None if due.url_expires_at is None else from_ms(due.url_expires_at),
             clock_offset_s=clock_offset(transaction),
+            link_failures=due.link_failures,
         )
 
     def _sends(
@@ -167,7 +168,7 @@ class Intake:
             request=request,
             operation=operation,
             tokens=tokens,
-            tokens_proven=tokens.fingerprint() in ledger.tally.proven_tokens,
+            tokens_proven=ledger.proven(transaction, tokens),
         )
 
     def _lease_until(self, now: datetime) -> int:
@@ -197,8 +198,9 @@ def _signed_width(
         return 0
     # While the host is in trouble, the entry that waits for it is the canary, also through its backoff. A host that
     # is merely unproven is not judged by one entry whose own upload keeps failing.
+    # Nor is one in trouble for ever: a canary that failed again and again makes way for another.
     in_trouble = hosts[Host.UPLOAD].failures > 0
-    owed = readiness.any_owed(transaction) if in_trouble else readiness.any_owed_now(transaction)
+    owed = readiness.any_canary(transaction) if in_trouble else readiness.any_owed_now(transaction)
     return 0 if owed else min(width, 1)
 
 
@@ -216,7 +218,8 @@ def _due(transaction: Transaction, ledger: Ledger, active: list[Job], signed: in
 
 def _token_trouble(tokens: Tokens, now: datetime, offset_s: float | None) -> str:
     """Why nothing can be sent with these tokens, in a sentence; empty when they can be tried."""
-    server_now = now + timedelta(seconds=offset_s or 0.0)
-    if tokens.expires_at is not None and tokens.expires_at <= server_now + _TOKEN_MARGIN:
+    # By both clocks: one wrong Date must not end all sending, for then no other would ever be seen.
+    earlier = now + timedelta(seconds=min(offset_s or 0.0, 0.0))
+    if tokens.expires_at is not None and tokens.expires_at <= earlier + _TOKEN_MARGIN:
         return "The sign-in has expired."
     return ""

@@ -18,6 +18,7 @@ from storage.claims import doubt_clock
 from storage.database import Transaction
 from storage.guarded import to_ms
 from storage.lifecycle import Event
+from storage.readiness import CANARY_TRIES
 from storage.records import Answer, Kept, Result
 from sync import holds, policy
 from sync import outcome as o
@@ -33,6 +34,7 @@ from sync.secret import redact
 SUSPICIOUS_REJECTIONS: Final = 5
 _OFFSET_SAMPLES: Final = 5
 _NOTE_EVERY_S: Final = 1.0
+_PROVEN: Final = "proven:tokens:"  # + fingerprint of a pair that the server took
 _CLOCK_JUMP_S: Final = 60.0
 _HOST_OF: Final = {Step.SEND: Host.API, Step.UPLOAD: Host.UPLOAD}
 
@@ -92,6 +94,16 @@ class Ledger:
         if owner not in self._tokens:
             self._tokens[owner] = tokens_for(owner)
         return self._tokens[owner]
+
+    def proven(self, transaction: Transaction, tokens: Tokens) -> bool:
+        """Whether the server ever took these tokens: then a 403 is about the entry that it answers."""
+        mark = tokens.fingerprint()
+        if mark in self.tally.proven_tokens:
+            return True
+        if control.get(transaction, _PROVEN + mark) is None:
+            return False
+        self.tally.proven_tokens.add(mark)
+        return True
 
     def checkpoint(self) -> Checkpoint:
         """What is counted so far."""
@@ -189,8 +201,10 @@ class Ledger:
         control.clear(transaction, "rejections")
         self._note_success(transaction, now)
         holds.forget_probe(transaction, job.owner)
-        if job.tokens is not None:
-            self.tally.proven_tokens.add(job.tokens.fingerprint())
+        if job.tokens is not None and not self.proven(transaction, job.tokens):
+            mark = job.tokens.fingerprint()
+            self.tally.proven_tokens.add(mark)
+            control.put(transaction, _PROVEN + mark, True, now=to_ms(now))
 
     def _uploaded(
         self, transaction: Transaction, finished: Finished, outcome: o.Uploaded, now: datetime
@@ -214,10 +228,16 @@ class Ledger:
         now: datetime,
     ) -> None:
         job, now_ms = finished.job, to_ms(now)
+        due_at = verdict.due_at
+        if job.step is Step.UPLOAD and verdict.link_failure and job.link_failures + 1 >= CANARY_TRIES:
+            # Its host was in reach and it still failed: from here on the trouble is its own, and so is the wait.
+            due_at = policy.next_attempt_at(
+                job.link_failures + 1, now=now, hint_s=None, limits=self._limits, rng=self._rng
+            )
         setback = records.Setback(
             event=verdict.event,
             reason=verdict.reason,
-            due_at=0 if verdict.due_at is None else to_ms(verdict.due_at),
+            due_at=0 if due_at is None else to_ms(due_at),
             counted=verdict.counted,
             link_failure=verdict.link_failure,
             certainly_created=verdict.certainly_created,

@@ -173,6 +173,9 @@ def _trouble(sent: _Sent) -> Outcome:
 
 
 def _redirected(sent: _Sent) -> Outcome:
+    if sent.reply.status == 303 and sent.reply.secure and not sent.repeatable:
+        # "See other" is what is said after something was created, and nobody stands between over verified TLS.
+        return _may_have_happened(sent, "answer_unclear")
     return NotOurs(reason="redirected", **_told(sent.reply))
 
 

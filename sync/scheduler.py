@@ -16,7 +16,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from storage import control
 from storage.database import Database, Transaction
-from storage.errors import DatabaseUnusable, StorageProblem
+from storage.errors import DatabaseMissing, DatabaseUnusable, StorageProblem
 from storage.locks import FileLock, Holder
 from storage.probe import data_version, wishes
 from sync import events
@@ -32,6 +32,7 @@ CHECKPOINT_S: Final = 30.0
 REPORT_EVERY_S: Final = 0.3
 BUSY_RETRY_S: Final = 2.0
 CLOCK_JUMP_S: Final = 60.0
+LEAST_REST_S: Final = 0.2
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -102,8 +103,10 @@ class Worker:
         self._scheduler.start()
         events.log(_LOG, events.WORKER_STARTED, pid=os.getpid())
         try:
-            self._watch(probe, seen)
+            with self._database.translated():
+                self._watch(probe, seen)
         finally:
+            self.stop()
             probe.close()
             # A pass under way was told to stop and ends by itself within seconds.
             self._scheduler.shutdown(wait=not self._drain.abandoned)
@@ -116,7 +119,12 @@ class Worker:
         """
         version = None
         parted_s = self._clock.now().timestamp() - self._clock.monotonic_s()
+        home = self._database.folder.database_identity()
         while not self._stopping.wait(WATCH_S):
+            if self._database.folder.database_identity() != home:
+                raise DatabaseMissing(
+                    f"{self._database.folder.database} was removed or replaced while the worker was running"
+                )
             now_parted_s = self._clock.now().timestamp() - self._clock.monotonic_s()
             if abs(now_parted_s - parted_s) > CLOCK_JUMP_S:
                 parted_s = now_parted_s
@@ -216,7 +224,8 @@ class Worker:
     def _sleep_until_next(self) -> None:
         moment = next_moment(self._database, settle_s=self._settle_s, clock=self._clock)
         if moment is not None and moment < self._clock.now() + timedelta(seconds=self._interval_s):
-            self._at(max(timedelta(0), moment - self._clock.now()))
+            # Never at once: whatever could be done at this moment was just done.
+            self._at(max(timedelta(seconds=LEAST_REST_S), moment - self._clock.now()))
 
     def _at(self, wait: timedelta) -> None:
         if not self._stopping.is_set():

@@ -44,6 +44,8 @@ def next_moment(database: Database, *, settle_s: float, clock: Clock) -> datetim
     """When something can change by itself: a wait ends, a gate may be tried, a settling time is over."""
     now = clock.now()
     with database.read() as transaction:
+        if control.get(transaction, control.PAUSE) is not None:
+            return None  # who lets the queue go on also wakes the worker
         due_at = readiness.next_due_at(transaction)
         gates = control.get_all(transaction, control.GATE)
         settles_s = reconcile.settles_in_s(transaction, settle_s=settle_s, clock=clock)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sync.clock import Clock
-from sync.delivery import Deliverer, Finished, Job
+from sync.delivery import Deliverer, Finished, Job, unexplained
 
 
 @dataclass(slots=True)
@@ -79,7 +79,12 @@ class WorkerPool:
 
     def _work(self, number: int, worker: _Worker) -> None:
         while (job := worker.inbox.get()) is not None:
-            self._finished.put((number, worker.deliverer.deliver(job)))
+            try:
+                finished = worker.deliverer.deliver(job)
+            except BaseException as error:  # noqa: BLE001  nobody else could catch it
+                # A job without an answer would hold its worker, its lease and in the end the process.
+                finished = unexplained(job, error)
+            self._finished.put((number, finished))
         worker.deliverer.close()
 
     def collect(self, timeout_s: float) -> list[tuple[int, Finished]]:

@@ -208,3 +208,28 @@ def test_stopped_drainer_keeps_its_entry_from_being_sent_twice(
     assert device.run("sync", "--wait", "--json").returncode == 0
     assert counts(device)["done"] == 1
     assert sandbox.state.journal.counters()["records"] == 1
+
+
+def test_worker_that_is_paused_rests(device: Device, sandbox: Sandbox, start: Start) -> None:
+    """A wait that is over must not turn a paused tablet into a heater."""
+    sandbox.faults.add(faults.answer("upload", 503, times=1, body="xml", code="SlowDown"))
+    device.environment["FIELDSYNC_SYNC__BACKOFF_BASE_S"] = "1"
+    device.capture_many(1)
+    device.run("sync")
+    device.run("pause")
+    start("run")
+    serving(device)
+    time.sleep(2)
+    before = control(device)["worker"]["beat_at"]
+    time.sleep(2)
+    assert control(device)["worker"]["beat_at"] == before
+
+
+def test_worker_ends_when_its_database_is_taken_away(device: Device, start: Start) -> None:
+    """Somebody cleans up: what a worker wrote into a file without a name would be lost."""
+    process = start("run")
+    serving(device)
+    for path in device.storage.glob("fieldsync.db*"):
+        path.unlink()
+    process.wait(timeout=30)
+    assert process.returncode == 8

@@ -175,3 +175,17 @@ def test_server_whose_every_url_is_useless_does_not_get_the_whole_queue(device: 
     assert device.counters["posts"] <= 3
     assert device.control("gate:upload")["mode"] == "closed"
     assert set(device.states()) == {"parked", "pending"}
+
+
+def test_one_entry_whose_upload_always_fails_does_not_hold_up_the_others(device: SandboxRig) -> None:
+    """P5: one image meets a proxy's page each time; after a few tries another entry is the canary."""
+    device.sandbox.faults.add(
+        Fault("etag", route="upload", times=None, etag="missing", target="signatures/1001")
+    )
+    device.capture_many(6)
+    for _ in range(10):
+        device.sync(looked=False, spread=True)
+        device.time.passes(130)
+    assert device.states()[1:] == ["done"] * 5
+    assert device.states()[0] in ("accepted", "parked")
+    assert device.counters["posts"] == 6

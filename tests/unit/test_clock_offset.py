@@ -4,8 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from sync.credentials import Tokens
 from sync.delivery import clock_offset_s
 from sync.exchange import Reply
+from sync.intake import _token_trouble
+from sync.secret import Secret
 
 SENT = datetime(2026, 3, 2, 12, 0, 0, tzinfo=UTC)
 READ = datetime(2026, 3, 2, 12, 0, 1, tzinfo=UTC)
@@ -32,3 +35,15 @@ def test_offset_is_measured_from_the_middle_of_the_exchange() -> None:
 def test_date_that_cannot_be_a_server_s_says_nothing(date: str) -> None:
     """One such answer ended a delivering thread, or was stored and broke every later pass."""
     assert offset(date) is None
+
+
+@pytest.mark.parametrize("offset_s", [None, 60 * 86_400.0, -60 * 86_400.0])
+def test_one_wrong_date_does_not_make_good_tokens_look_expired(offset_s: float | None) -> None:
+    """Nothing would be sent any more, so no other Date would ever be seen."""
+    tokens = Tokens(Secret("bearer"), Secret("session"), None, READ.replace(month=4))
+    assert _token_trouble(tokens, READ, offset_s) == ""
+
+
+def test_tokens_over_by_both_clocks_are_not_even_tried() -> None:
+    tokens = Tokens(Secret("bearer"), Secret("session"), None, SENT)
+    assert _token_trouble(tokens, READ.replace(day=3), 10.0) == "The sign-in has expired."
