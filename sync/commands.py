@@ -124,7 +124,7 @@ def follow(
     number: int,
     progress: Callable[[dict[str, Any]], None],
     *,
-    silent_after_s: float = 30.0,
+    silent_after_s: float = 75.0,  # more than two of the worker's beats
     poll_s: float = 0.1,
 ) -> dict[str, Any] | None:
     """Wait until the worker has finished a pass that saw our wish; its report, or None when the worker has gone.

@@ -22,5 +22,5 @@ def look(url: str, *, timeout_s: float = LOOK_TIMEOUT_S) -> bool:
     try:
         with socket.create_connection((parts.hostname or "", port), timeout=timeout_s):
             return True
-    except OSError:
+    except (OSError, ValueError):  # a name that is no name is no way either
         return False
