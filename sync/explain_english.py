@@ -23,7 +23,7 @@ _RELEASE: Final = "fieldsync resync --reason "
 
 
 def _sentences() -> Mapping[str, str]:
-    from sync.outcome_kinds import SENTENCES  # its classes take longer to make than all the rest of a look
+    from sync.sentences import SENTENCES
 
     return SENTENCES
 

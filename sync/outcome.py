@@ -21,7 +21,6 @@ from sync.answer import (
 )
 from sync.exchange import Exchange, Failure, FailureKind, Reply
 from sync.outcome_kinds import (
-    SENTENCES,
     Accepted,
     AuthRequired,
     EndpointMissing,
@@ -38,6 +37,7 @@ from sync.outcome_kinds import (
     UrlSpent,
 )
 from sync.outcome_upload import classify_upload
+from sync.sentences import SENTENCES
 
 __all__ = [
     "SENTENCES",

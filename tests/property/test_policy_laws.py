@@ -12,7 +12,6 @@ from storage.lifecycle import Event, State, next_state
 from sync import gate as g
 from sync import outcome as o
 from sync.gate import Gate, Mode
-from sync.outcome_kinds import SENTENCES
 from sync.policy import (
     RETRY_AFTER_CAP_S,
     HostNews,
@@ -27,6 +26,7 @@ from sync.policy import (
     exhausted,
     next_attempt_at,
 )
+from sync.sentences import SENTENCES
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR_S = 3600.0

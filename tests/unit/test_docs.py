@@ -17,7 +17,7 @@ from storage.lifecycle import FINAL, TRANSITIONS, Event, State, stage_kept
 from sync.entrypoints.cli.exits import Exit
 from sync.entrypoints.cli.main import COMMANDS
 from sync.explain_english import ENGLISH
-from sync.outcome_kinds import SENTENCES
+from sync.sentences import SENTENCES
 from sync.version import VERSION
 
 ROOT = Path(__file__).parents[2]

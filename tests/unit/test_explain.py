@@ -13,8 +13,8 @@ from sync.entrypoints.cli.main import COMMANDS
 from sync.explain import LANGUAGES, explain, reason_words
 from sync.explain_english import ENGLISH
 from sync.gate import Gate, Mode
-from sync.outcome_kinds import SENTENCES
 from sync.presigned_url import UploadImpossible, UrlRefused
+from sync.sentences import SENTENCES
 from sync.upload import UnsignedUrl
 from sync.upload_headers import UnsatisfiableHeaders
 
