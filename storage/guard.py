@@ -14,7 +14,7 @@ from storage.errors import DatabaseMissing, DatabaseNewer, DatabaseUnusable
 from storage.folder import StorageFolder, from_os_error
 
 # Kept in `PRAGMA user_version`, so that the check needs no table. One Alembic step a number.
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 def open_for_reading(folder: StorageFolder) -> Any | None:

@@ -99,10 +99,15 @@ class Entry(SQLModel, table=True):
     doubt_mono_ms: int | None = Field(default=None, sa_column=Column(BigInteger))
     doubt_boot: str | None = Field(default=None, sa_column=Column(Text))
     certainly_created: int = Field(default=0, sa_column=Column(Integer, nullable=False))
-    # For looking entries up at the server; nothing counts them yet.
+    # Look-ups at the server. `doubt_waited_ms` adds up over boots how long the entry has been in doubt.
     lookups: int = Field(default=0, sa_column=Column(Integer, nullable=False))
     clean_misses: int = Field(default=0, sa_column=Column(Integer, nullable=False))
     last_miss_mono_ms: int | None = Field(default=None, sa_column=Column(BigInteger))
+    first_sent_server_at: int | None = Field(default=None, sa_column=Column(BigInteger))
+    last_sent_server_at: int | None = Field(default=None, sa_column=Column(BigInteger))
+    lookup_due_mono_ms: int | None = Field(default=None, sa_column=Column(BigInteger))
+    looked_mono_ms: int | None = Field(default=None, sa_column=Column(BigInteger))
+    doubt_waited_ms: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
 
     # What the server answered. The URL is a secret: erased when it was used.
     server_id: int | None = Field(default=None, sa_column=Column(BigInteger))
@@ -116,6 +121,10 @@ class Entry(SQLModel, table=True):
     uploaded_at: int | None = Field(default=None, sa_column=Column(BigInteger))
     done_at: int | None = Field(default=None, sa_column=Column(BigInteger))
     person_note: str | None = Field(default=None, sa_column=Column(Text))
+    captured_mono_ms: int | None = Field(default=None, sa_column=Column(BigInteger))
+    captured_boot: str | None = Field(default=None, sa_column=Column(Text))
+    # Over what was fixed at capture, so that a bit that flipped on the disk is noticed.
+    row_digest: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class Signature(SQLModel, table=True):
@@ -152,6 +161,7 @@ class Attempt(SQLModel, table=True):
     reason: str | None = Field(default=None, sa_column=Column(Text))
     detail: str | None = Field(default=None, sa_column=Column(Text))
     request_id: str | None = Field(default=None, sa_column=Column(Text))
+    sent_as: str | None = Field(default=None, sa_column=Column(Text))  # the owner whose tokens were used
 
 
 class Receipt(SQLModel, table=True):

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlcipher3 import dbapi2
 from sqlmodel import SQLModel
@@ -232,8 +234,8 @@ def test_newer_schema_is_refused_and_not_a_byte_is_changed(folder: StorageFolder
 NEXT_STEP = """
 import sqlalchemy as sa
 from alembic import op
-revision = "0002"
-down_revision = "0001"
+revision = "9999"
+down_revision = "{before:04}"
 def upgrade() -> None:
     op.add_column("entry", sa.Column("colour", sa.Text(), nullable=True))
     {more}
@@ -246,10 +248,10 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     migrations = tmp_path / "program" / "migrations"
     (migrations / "versions").mkdir(parents=True)
     original = Path(schema.__file__).with_name("migrations")
-    for name in ("env.py", "script.py.mako", "versions/0001_first_schema.py"):
-        (migrations / name).write_bytes((original / name).read_bytes())
-    step = migrations / "versions" / "0002_colour.py"
-    step.write_text(NEXT_STEP.format(more=""))
+    for known in [original / "env.py", *(original / "versions").glob("*.py")]:
+        (migrations / known.relative_to(original)).write_bytes(known.read_bytes())
+    step = migrations / "versions" / "9999_colour.py"
+    step.write_text(NEXT_STEP.format(more="", before=SCHEMA_VERSION))
     monkeypatch.setattr(schema, "__file__", str(migrations.parent / "schema.py"))
     monkeypatch.setattr(schema, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
     monkeypatch.setattr(guard, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
@@ -257,7 +259,7 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
 
 
 def test_older_schema_is_upgraded_after_a_backup_copy(folder: StorageFolder, next_version: Path) -> None:
-    with pytest.raises(DatabaseUnusable, match="still has schema 1"):
+    with pytest.raises(DatabaseUnusable, match=f"still has schema {SCHEMA_VERSION}"):
         open_for_reading(folder)
     database = opened(folder)
     with database.read() as transaction:
@@ -278,9 +280,41 @@ def test_older_schema_is_upgraded_after_a_backup_copy(folder: StorageFolder, nex
     assert len(list(folder.backups.iterdir())) == 1
 
 
+def test_first_schema_is_upgraded_with_its_entries(tmp_path: Path) -> None:
+    """A device that was set up by the first version gets the present one."""
+    folder = StorageFolder(tmp_path / "old")
+    folder.make()
+    database = Database(folder)
+    with database.engine_connection() as connection, connection.begin():
+        config = Config()
+        config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in (
+            f"INSERT INTO control VALUES ('database_id', '\"{DATABASE_ID}\"', 0)",
+            "INSERT INTO entry (id, kind, state, due_at, creates, has_signature, payload_version, payload,"
+            " payload_sha256, input_digest, idempotency_key, attempts, attempt_n, link_failures, lease_fence,"
+            " certainly_created, lookups, clean_misses, captured_at, clock_suspect)"
+            " VALUES ('old', 'unplanned-preventive', 'in_doubt', 0, 1, 0, 1, '{}', '', '', 'old', 1, 1, 0, 1,"
+            " 0, 0, 0, 1, 0)",
+            "PRAGMA user_version = 1",
+        ):
+            connection.exec_driver_sql(statement)
+    database.close()
+    folder.mark(DATABASE_ID)
+    database = opened(folder)
+    with database.read() as transaction:
+        assert guard.read_version_and_id(transaction.cursor) == (SCHEMA_VERSION, DATABASE_ID)
+        found = transaction.cursor.execute(
+            "SELECT id, state, doubt_waited_ms, row_digest, lookup_due_mono_ms FROM entry"
+        )
+        assert found.fetchall() == [("old", "in_doubt", 0, None, None)]
+    database.close()
+
+
 def test_upgrade_that_fails_leaves_the_old_schema_whole(folder: StorageFolder, next_version: Path) -> None:
     """The power goes, or a step is wrong, with half of the changes made."""
-    next_version.write_text(NEXT_STEP.format(more='raise RuntimeError("half way")'))
+    next_version.write_text(NEXT_STEP.format(more='raise RuntimeError("half way")', before=SCHEMA_VERSION))
     with pytest.raises(RuntimeError, match="half way"):
         opened(folder)
     connection = dbapi2.connect(str(folder.database))

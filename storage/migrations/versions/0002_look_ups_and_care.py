@@ -1,0 +1,24 @@
+"""What looking entries up, telling time without trusting the device, and noticing silent damage need to remember."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    for column in (
+        # Server time of the first and last send, by the offset known then: a clock that jumps later changes neither.
+        sa.Column("first_sent_server_at", sa.BigInteger(), nullable=True),
+        sa.Column("last_sent_server_at", sa.BigInteger(), nullable=True),
+        # In the monotonic time of `doubt_boot`, like the settling clock.
+        sa.Column("lookup_due_mono_ms", sa.BigInteger(), nullable=True),
+        sa.Column("looked_mono_ms", sa.BigInteger(), nullable=True),
+        sa.Column("doubt_waited_ms", sa.BigInteger(), nullable=False, server_default="0"),
+        sa.Column("captured_mono_ms", sa.BigInteger(), nullable=True),
+        sa.Column("captured_boot", sa.Text(), nullable=True),
+        sa.Column("row_digest", sa.Text(), nullable=True),
+    ):
+        op.add_column("entry", column)
+    op.add_column("attempt", sa.Column("sent_as", sa.Text(), nullable=True))
