@@ -22,9 +22,10 @@ from sync.delivery import Job, RequestDamaged, build_request
 from sync.gate import Host, Mode
 from sync.holds import hold_owner
 from sync.hosts import Hosts
-from sync.ledger import Ledger, clock_offset
+from sync.ledger import Ledger
 from sync.operations import UnknownKind, by_kind
 from sync.policy import Step
+from sync.server_clock import clock_offset
 
 # Tokens this close to their end would be refused before the request arrives.
 _TOKEN_MARGIN: Final = timedelta(seconds=5)

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
-from statistics import median
 from typing import Final
 
 from storage import control, records
@@ -29,13 +28,12 @@ from sync.gate import Gate, Host
 from sync.hosts import Hosts
 from sync.policy import HostNews, Limits, Pause, RetryBudget, Step, Tried, Verdict
 from sync.secret import redact
+from sync.server_clock import clock_offset, note_offset
 
 # So many different entries refused in a row, with no success between: something else is wrong, stop emptying the queue.
 SUSPICIOUS_REJECTIONS: Final = 5
-_OFFSET_SAMPLES: Final = 5
 _NOTE_EVERY_S: Final = 1.0
 _PROVEN: Final = "proven:tokens:"  # + fingerprint of a pair that the server took
-_CLOCK_JUMP_S: Final = 60.0
 _HOST_OF: Final = {Step.SEND: Host.API, Step.UPLOAD: Host.UPLOAD}
 
 
@@ -264,16 +262,11 @@ class Ledger:
             control.put(transaction, control.LAST_SUCCESS, to_ms(now), now=to_ms(now))
 
     def _note_offset(self, transaction: Transaction, offset_s: float, now: datetime) -> None:
-        """Keep the median of the last few: one slow answer must not move the clock."""
+        # A drain has hundreds of answers; one measure a second is enough.
         if self._offset_at is not None and abs((now - self._offset_at).total_seconds()) < _NOTE_EVERY_S:
             return
         self._offset_at = now
-        known = control.get(transaction, control.CLOCK) or {}
-        samples = [*known.get("samples", []), round(offset_s, 3)][-_OFFSET_SAMPLES:]
-        if known and abs(offset_s - known["offset_s"]) > _CLOCK_JUMP_S:
-            samples = samples[-1:]  # what was measured before a jump says nothing any more
-        value = {"offset_s": median(samples), "samples": samples}
-        control.put(transaction, control.CLOCK, value, now=to_ms(now))
+        note_offset(transaction, offset_s, now)
 
     def _count_rejection(self, transaction: Transaction, id: str, now: datetime) -> None:
         ids = [*(control.get(transaction, "rejections") or []), id]
@@ -296,9 +289,3 @@ def _result(finished: Finished, outcome: o.Outcome) -> Result:
         detail=redact(outcome.detail),
         request_id=finished.request_id,
     )
-
-
-def clock_offset(transaction: Transaction) -> float | None:
-    """Server time minus device time in seconds, as last measured."""
-    known = control.get(transaction, control.CLOCK)
-    return None if known is None else float(known["offset_s"])

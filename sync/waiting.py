@@ -10,7 +10,7 @@ from sync import reconcile
 from sync.clock import Clock
 from sync.credentials import Credentials
 from sync.gate import Gate, Host, waits_until
-from sync.ledger import clock_offset
+from sync.server_clock import clock_offset
 
 
 def sign_in_needed(database: Database, tokens: Credentials, waiting: int, clock: Clock) -> bool:
