@@ -27,10 +27,12 @@ def as_upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
-def known_in_doubt(value: object) -> object:
-    if value == "lookup" or value == "key":  # noqa: PLR1714 (a list, say, is not hashable)
-        raise refused("not_available", 'is not available in this version; choose "hold" or "resend"')
-    return value
+def path_fault(value: str) -> str | None:
+    """Why this is no path below the API's address."""
+    plain = value.isascii() and value.isprintable() and not set(value) & set(" ?#\\")
+    if not (plain and value.startswith("/")) or "//" in value or ".." in value.split("/"):
+        return 'must be a path that begins with "/" and has no query'
+    return None
 
 
 def known_fallback(value: object) -> object:

@@ -15,7 +15,7 @@ from config.checks import (
     as_secret,
     as_upper,
     known_fallback,
-    known_in_doubt,
+    path_fault,
     refused,
     sane_path,
 )
@@ -95,9 +95,8 @@ class ApiSettings(Section):
     @field_validator("unplanned_path")
     @classmethod
     def _unplanned_path(cls, value: str) -> str:
-        plain = value.isascii() and value.isprintable() and not set(value) & set(" ?#\\")
-        if not (plain and value.startswith("/")) or "//" in value or ".." in value.split("/"):
-            raise refused("not_a_path", 'must be a path that begins with "/" and has no query')
+        if fault := path_fault(value):
+            raise refused("not_a_path", fault)
         return value
 
     @field_validator("owner")
@@ -184,9 +183,10 @@ class SyncSettings(Section):
     probe_cap_s: Seconds = Field(
         default=120.0, gt=0, description="Seconds of the longest wait between looks for the link"
     )
-    in_doubt: Annotated[Literal["hold", "resend"], BeforeValidator(known_in_doubt)] = Field(
-        default="hold",
-        description='What to do when an answer was lost: "hold" asks a person, "resend" may create it twice',
+    in_doubt: Literal["lookup", "key", "resend", "hold"] = Field(
+        default="lookup",
+        description='What to do when an answer was lost: "lookup" sees whether the server has it, "key" sends again '
+        'to a server that honours keys, "resend" may create it twice, "hold" asks a person',
     )
     settle_s: Seconds = Field(
         default=60.0, ge=0, description="Seconds to leave an entry in doubt alone before anything is done"
@@ -226,6 +226,56 @@ class SyncSettings(Section):
         if value >= info.data.get("lease_s", float("inf")):
             raise refused("contradiction", "must be less than sync.lease_s")
         return value
+
+
+class LookupSettings(Section):
+    """The list call that tells whether the server has an entry in doubt."""
+
+    path: str = Field(default="/interventions/v2/rs", description="Path that lists interventions")
+    parameters: tuple[str, ...] = Field(
+        default=(),
+        description='More query parameters, each "name=value"; {from} and {to} stand for the time that matters',
+    )
+    page_parameter: str = Field(default="page", description="Query parameter of the page number")
+    page_size_parameter: str = Field(default="pageSize", description="Query parameter of the page size")
+    page_size: Count = Field(default=50, ge=1, le=1000, description="Interventions asked for on one page")
+    max_pages: Count = Field(
+        default=40, ge=1, le=10_000, description="Most pages read; a list that goes on proves no absence"
+    )
+    newest_first: Flag = Field(
+        default=False,
+        description="The list is known to be ordered by createdAt, newest first: older pages need not be read",
+    )
+    details: Flag = Field(
+        default=True, description="Read an intervention by its id where the list does not show whose it is"
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _path(cls, value: str) -> str:
+        if fault := path_fault(value):
+            raise refused("not_a_path", fault)
+        return value
+
+    @field_validator("parameters")
+    @classmethod
+    def _parameters(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            name, mark, rest = value.partition("=")
+            if not (mark and name and rest and _is_name(name) and value.isprintable()):
+                raise refused("not_a_parameter", 'must list "name=value" texts, without ? and &')
+        return values
+
+    @field_validator("page_parameter", "page_size_parameter")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if not _is_name(value):
+            raise refused("not_a_parameter", "must be the plain name of a query parameter")
+        return value
+
+
+def _is_name(value: str) -> bool:
+    return bool(value) and value.isascii() and value.isprintable() and not set(value) & set(" ?#&=%+\\/")
 
 
 class WebSettings(Section):

@@ -22,6 +22,7 @@ from config.model import (
     ApiSettings,
     CaptureSettings,
     LogSettings,
+    LookupSettings,
     Section,
     StorageSettings,
     SyncSettings,
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     upload: UploadSettings = UploadSettings()
     capture: CaptureSettings = CaptureSettings()
     sync: SyncSettings = SyncSettings()
+    lookup: LookupSettings = LookupSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
 

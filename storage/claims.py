@@ -27,6 +27,15 @@ class Lease:
     attempt_n: int
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The present moment: milliseconds by the device's clock, and monotonic ones of one boot."""
+
+    now: int
+    mono_ms: int
+    boot: str
+
+
 _IN_STATE: Final = Prepared(
     select(ENTRY.c.seq).where(ENTRY.c.state == bindparam("wanted")).order_by(ENTRY.c.seq)
 )
@@ -64,6 +73,7 @@ def mark_sending(
     digest: str,
     now: int,
     lease_until: int,
+    server_at: int | None = None,
 ) -> Lease:
     """Write the intent: state, lease, attempt, and the exact request. Commit before the first byte leaves."""
     row = _mine_to_take(transaction, due.seq)
@@ -71,8 +81,10 @@ def mark_sending(
     fence = row.lease_fence + 1
     changes = {"lease_owner": owner, "lease_fence": fence, "lease_expires_at": lease_until}
     sent = {"request_path": path, "request_body": body, "request_digest": digest, "last_sent_at": now}
+    sent["last_sent_server_at"] = server_at
     if due.request_digest is None:
         sent["first_sent_at"] = now
+        sent["first_sent_server_at"] = server_at
     moved = move(transaction, row, Event.SEND, reason=None, attempt_n=n, **changes, **sent)
     assert moved, "the row was read in this transaction"
     transaction.run(START_ATTEMPT, entry_seq=due.seq, n=n, step="send", started_at=now)
@@ -119,27 +131,35 @@ def rescue(
     Only for the holder of the drain lock, before it claims anything: then nobody alive holds a lease. A send that was
     cut off is in doubt, unless repeating it does no harm. Every fence is raised, so that nothing late overwrites this.
     """
+    moment = Moment(now, mono_ms, boot)
     cut_off = 0
     for (seq,) in transaction.run(_IN_STATE, wanted=State.SENDING.value).fetchall():
-        row = _row(transaction, seq)
         cut_off += 1
-        close_attempts(transaction, seq, now=now)
-        counted = {
-            "attempts": row.attempts + 1,
-            "first_attempt_at": row.first_attempt_at or now,
-            "reason": "interrupted",
-            "due_at": 0,
-            **freed(row),
-        }
-        if row.kind in repeatable_kinds:
-            move(transaction, row, Event.RETRY, **counted)
-        else:
-            move(transaction, row, Event.DOUBT, **counted, **doubt_clock(now, mono_ms, boot))
+        rescue_one(transaction, _row(transaction, seq), moment=moment, repeatable_kinds=repeatable_kinds)
     for (seq,) in transaction.run(_LEASED).fetchall():
         row = _row(transaction, seq)
         close_attempts(transaction, seq, now=now)
         change(transaction, row, **freed(row))
     return cut_off
+
+
+def rescue_one(
+    transaction: Transaction, row: Held, *, moment: Moment, repeatable_kinds: frozenset[str]
+) -> None:
+    """Take over one send that was cut off. Only where nobody alive holds it."""
+    close_attempts(transaction, row.seq, now=moment.now)
+    counted = {
+        "attempts": row.attempts + 1,
+        "first_attempt_at": row.first_attempt_at or moment.now,
+        "reason": "interrupted",
+        "due_at": 0,
+        **freed(row),
+    }
+    if row.kind in repeatable_kinds:
+        move(transaction, row, Event.RETRY, **counted)
+    else:
+        clock = doubt_clock(moment.now, moment.mono_ms, moment.boot)
+        move(transaction, row, Event.DOUBT, **counted, **clock)
 
 
 def _row(transaction: Transaction, seq: int) -> Held:
@@ -156,6 +176,8 @@ def doubt_clock(now: int, mono_ms: int, boot: str) -> dict[str, object]:
         "doubt_boot": boot,
         "clean_misses": 0,
         "last_miss_mono_ms": None,
+        "looked_mono_ms": mono_ms,
+        "lookup_due_mono_ms": mono_ms,
     }
 
 

@@ -41,6 +41,22 @@ class AmbiguousId(StorageProblem):
         self.candidates = candidates
 
 
+class EntryHeld(StorageProblem):
+    """Somebody is delivering this entry at the moment; what a person says about it has to wait for that."""
+
+    code = "entry_held"
+    next_command = "fieldsync status"
+
+    def __init__(self, id: str, until: int) -> None:
+        from datetime import UTC, datetime
+
+        moment = (
+            datetime.fromtimestamp(until / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        )
+        super().__init__(f"entry {id[-8:]} is being delivered right now; its claim ends at {moment}")
+        self.until = until
+
+
 class IdConflict(StorageProblem):
     """The id is taken by a capture with another content."""
 

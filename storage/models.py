@@ -38,6 +38,7 @@ class Entry(SQLModel, table=True):
         Index("ix_entry_waits_until", "due_at", sqlite_where=text("due_at > 0")),
         Index("ix_entry_needs_action", "seq", sqlite_where=text(NEEDS_ACTION_SQL)),
         Index("ix_entry_trouble", "state", "reason", "captured_at", sqlite_where=text(TROUBLE_SQL)),
+        Index("ix_entry_look", "lookup_due_mono_ms", "seq", sqlite_where=text("state = 'in_doubt'")),
         Index("ix_entry_leased", "lease_owner", "seq", sqlite_where=text("lease_owner IS NOT NULL")),
         Index("ix_entry_chain", "chain_key", "seq", sqlite_where=text("chain_key IS NOT NULL")),
         Index("ix_entry_after", "after_entry", sqlite_where=text("after_entry IS NOT NULL")),
@@ -167,7 +168,7 @@ class Attempt(SQLModel, table=True):
 class Receipt(SQLModel, table=True):
     """What the API answered on success, kept whole but for the presigned URL. Several: a late answer came too."""
 
-    __table_args__ = (Index("ix_receipt_entry", "entry_seq"),)
+    __table_args__ = (Index("ix_receipt_entry", "entry_seq"), Index("ix_receipt_server", "server_id"))
 
     id: int | None = Field(default=None, sa_column=Column(_Sequence, primary_key=True))
     entry_seq: int = Field(

@@ -37,12 +37,8 @@ def resync(transaction: Transaction, id: str, *, now: int, dry_run: bool = False
             ordered = Ordered("released")
         case State.DEAD:
             ordered = Ordered("requeued")
-        case State.PENDING | State.ACCEPTED:
+        case State.PENDING | State.ACCEPTED | State.IN_DOUBT:
             ordered = Ordered("hastened")
-        case State.IN_DOUBT:
-            return Ordered(
-                "skipped", "it is in doubt and its settling time goes on; this never sends it again"
-            )
         case State.SENDING:
             return Ordered("skipped", "it was cut off while being sent; the next pass looks into it")
         case _:
@@ -55,13 +51,17 @@ def resync(transaction: Transaction, id: str, *, now: int, dry_run: bool = False
 def _obey(transaction: Transaction, row: Held, ordered: Ordered, now: int) -> None:
     close_attempts(transaction, row.seq, now=now)
     if ordered.did == "hastened":
-        change(transaction, row, due_at=0, **freed(row))
+        # One in doubt is looked up now; that shortens no settling time, and a miss before its end counts for nothing.
+        look = {"lookup_due_mono_ms": 0} if row.state is State.IN_DOUBT else {}
+        change(transaction, row, due_at=0, **look, **freed(row))
         return
     event = Event.RELEASE if ordered.did == "released" else Event.REQUEUE
     n = row.attempt_n + 1
     # What is in doubt goes back into doubt, and keeps what made it so.
-    reason = row.reason if row.stage is State.IN_DOUBT else None
-    move(transaction, row, event, reason=reason, attempt_n=n, **_FRESH, **freed(row))
+    in_doubt = row.stage is State.IN_DOUBT
+    reason = row.reason if in_doubt else None
+    looks = {"lookups": 0, "doubt_waited_ms": 0, "lookup_due_mono_ms": 0} if in_doubt else {}
+    move(transaction, row, event, reason=reason, attempt_n=n, **_FRESH, **looks, **freed(row))
     transaction.run(
         ADD_ATTEMPT,
         entry_seq=row.seq,

@@ -68,7 +68,7 @@ _RECEIPT: Final = inserts(
     RECEIPT, ("entry_seq", "attempt_n", "status", "server_id", "answer", "adopted", "at")
 )
 _ID_TAKEN: Final = Prepared(
-    select(ENTRY.c.seq).where(
+    select(ENTRY.c.id).where(
         text("creates = 1 AND server_id IS NOT NULL"),
         ENTRY.c.server_id == bindparam("wanted"),
         ENTRY.c.seq != bindparam("but"),
@@ -124,7 +124,7 @@ def record_accepted(
         # Also while a later attempt is under way: what that one brings is then a second receipt, for a person to see.
         and row.state in (State.IN_DOUBT, State.PENDING, State.PARKED, State.SENDING)
     )
-    taken = _created_by_another(transaction, seq, answer.server_id)
+    taken = created_by_another(transaction, seq, answer.server_id) is not None
     adopted = (mine or evidence) and not taken
     transaction.run(
         _RECEIPT,
@@ -171,9 +171,11 @@ def record_accepted(
     return (Kept.STORED if mine else Kept.ADOPTED), next_lease
 
 
-def _created_by_another(transaction: Transaction, seq: int, server_id: int) -> bool:
+def created_by_another(transaction: Transaction, seq: int, server_id: int) -> str | None:
+    """The id of the entry that made this record at the server, where it is not `seq` and that creates one."""
     (creates,) = transaction.run(_CREATES, wanted=seq).fetchone()
-    return bool(creates) and transaction.run(_ID_TAKEN, wanted=server_id, but=seq).fetchone() is not None
+    row = transaction.run(_ID_TAKEN, wanted=server_id, but=seq).fetchone() if creates else None
+    return None if row is None else str(row[0])
 
 
 def _park_sent(transaction: Transaction, row: Held, now: int) -> None:

@@ -27,6 +27,7 @@ from sync.delivery import Deliverer
 from sync.drain import Drain
 from sync.ids import uuid7
 from sync.intake import Intake
+from sync.looking import ListCall
 from sync.policy import Limits
 from sync.presigned_url import UrlRules
 from sync.reconcile import Strategy
@@ -118,6 +119,17 @@ def build_drain(settings: Settings, database: Database, clock: Clock) -> Drain:
         ),
         strategy=Strategy(settings.sync.in_doubt),
         settle_s=settings.sync.settle_s,
+        lookup_gap_s=settings.sync.lookup_gap_s,
+        list_call=ListCall(
+            path=settings.lookup.path,
+            parameters=settings.lookup.parameters,
+            page_parameter=settings.lookup.page_parameter,
+            page_size_parameter=settings.lookup.page_size_parameter,
+            page_size=settings.lookup.page_size,
+            max_pages=settings.lookup.max_pages,
+            newest_first=settings.lookup.newest_first,
+            details=settings.lookup.details,
+        ),
         lease_s=settings.sync.lease_s,
         exchange_limit_s=_exchange_limit_s(settings),
         start_spread_s=settings.sync.start_spread_s,

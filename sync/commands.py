@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from storage import control, orders, readiness
+from storage import control, doubts, orders, readiness
 from storage.database import Database
 from storage.locks import FileLock, Holder
 from storage.queries import Reader
@@ -76,6 +76,8 @@ def resync(database: Database, selection: Selection, clock: Clock, *, dry_run: b
     with database.write() as transaction:
         if not selection.named:
             done.hastened = readiness.forget_waits(transaction, dry_run=dry_run)
+            if not dry_run:
+                doubts.hasten_looks(transaction)
         if not dry_run:
             control.wake(transaction, now=clock.now_ms(), forced=True)
     return done

@@ -22,6 +22,8 @@ from sync.answer import http_date
 from sync.clock import Clock
 from sync.credentials import Tokens
 from sync.exchange import Exchange, Failure, FailureKind, LeaseGone, Reply
+from sync.listing import UNAVAILABLE
+from sync.looking import Looked, LookJob, look_up, unread
 from sync.operations.operation import Operation
 from sync.policy import Step
 from sync.presigned_url import UploadImpossible, UrlRules, read_url
@@ -90,6 +92,11 @@ class Finished:
     url_expires_at: datetime | None = None  # when that URL says that it ends
 
 
+# What a worker is given, and what it answers.
+Work = Job | LookJob
+Done = Finished | Looked
+
+
 class RequestDamaged(Exception):
     """What is stored for this entry is not what was captured; it must not be sent."""
 
@@ -129,8 +136,17 @@ class Deliverer:
         self._url_rules = url_rules
         self._clock = clock
 
-    def deliver(self, job: Job) -> Finished:
-        """Do the job's step and name what came of it. Trouble of any kind is an outcome, never an exception."""
+    def deliver(self, work: Work) -> Done:
+        """Do what is asked for. Trouble of any kind is an answer, never an exception."""
+        if not isinstance(work, LookJob):
+            return self._deliver(work)
+        try:
+            return look_up(self._sender, work, self._clock)
+        except Exception:  # noqa: BLE001  as in a delivery; the entries stay in doubt and the history says so
+            return unread(work, UNAVAILABLE, self._clock)
+
+    def _deliver(self, job: Job) -> Finished:
+        """Do the job's step and name what came of it."""
         started_s = self._clock.monotonic_s()
         exchange: Exchange | None = None
         try:
@@ -221,9 +237,11 @@ class Deliverer:
         return server_now + _EXPIRY_MARGIN >= job.url_expires_at
 
 
-def unexplained(job: Job, error: BaseException) -> Finished:
-    """What is left to say of a job that broke off inside this program."""
-    return Finished(job, _unexpected(job, error), 0)
+def unexplained(work: Work, error: BaseException, clock: Clock) -> Done:
+    """What is left to say of work that broke off inside this program."""
+    if isinstance(work, LookJob):
+        return unread(work, UNAVAILABLE, clock)
+    return Finished(work, _unexpected(work, error), 0)
 
 
 def _unexpected(job: Job, error: BaseException) -> o.Outcome:

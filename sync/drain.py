@@ -17,15 +17,19 @@ from storage.database import Database, Transaction
 from storage.locks import FileLock, Holder
 from storage.queries import Reader
 from sync.clock import Clock
-from sync.delivery import Finished, Job
+from sync.credentials import Tokens
+from sync.delivery import Done, Job, Work
 from sync.durable import written
 from sync.gate import Host, Mode
 from sync.hosts import Hosts
 from sync.intake import Intake
 from sync.ledger import Ledger
-from sync.opening import open_pass, settle
+from sync.looking import Looked
+from sync.lookups import Lookups
+from sync.opening import open_pass
 from sync.outcome_kinds import InDoubt
 from sync.policy import RetryBudget
+from sync.reconcile import Patience, Strategy
 from sync.report import DrainReport
 from sync.rules import Ask, Rules
 from sync.workers import WorkerPool
@@ -59,6 +63,8 @@ class Drain:
         self._clock = clock
         self._rng = rng
         self._budget = RetryBudget()
+        patience = Patience(rules.settle_s, rules.lookup_gap_s, rules.limits)
+        self._lookups = Lookups(rules.strategy, patience, rules.list_call, clock)
         self._lock = FileLock(database.folder.drain_lock)
         self._stop = threading.Event()
         self._stopped_s: float | None = None
@@ -105,7 +111,9 @@ class Drain:
     def _pass(self, ask: Ask, progress: Callable[[DrainReport], None]) -> DrainReport:
         started_s = self._clock.monotonic_s()
         hosts = Hosts(probe_cap_s=self._rules.probe_cap_s, rng=self._rng)
-        open_pass(self._database, hosts, self._intake, rules=self._rules, ask=ask, clock=self._clock)
+        open_pass(
+            self._database, hosts, self._intake, self._lookups, rules=self._rules, ask=ask, clock=self._clock
+        )
         ledger = Ledger(
             hosts=hosts,
             budget=self._budget,
@@ -115,7 +123,7 @@ class Drain:
         )
         if self._anything_due():
             self._pool.prepare()
-        finished: list[tuple[int, Finished]] = []
+        finished: list[tuple[int, Done]] = []
         told_s = float("-inf")
         while True:
             starts = self._commit(ledger, finished)
@@ -139,12 +147,12 @@ class Drain:
         with self._database.read() as transaction:
             return readiness.anything_due(transaction, now=self._clock.now_ms())
 
-    def _commit(self, ledger: Ledger, finished: list[tuple[int, Finished]]) -> list[tuple[int | None, Job]]:
+    def _commit(self, ledger: Ledger, finished: list[tuple[int, Done]]) -> list[tuple[int | None, Work]]:
         """One turn, durable: until then results stay in memory, and nothing more is claimed."""
 
         before = ledger.checkpoint()
 
-        def turn(transaction: Transaction) -> list[tuple[int | None, Job]]:
+        def turn(transaction: Transaction) -> list[tuple[int | None, Work]]:
             # An earlier try that was not committed has counted for nothing.
             ledger.restore(before)
             return self._turn(transaction, ledger, finished)
@@ -152,24 +160,42 @@ class Drain:
         return written(self._database, turn, within_s=self._rules.exchange_limit_s)
 
     def _turn(
-        self, transaction: Transaction, ledger: Ledger, finished: list[tuple[int, Finished]]
-    ) -> list[tuple[int | None, Job]]:
+        self, transaction: Transaction, ledger: Ledger, finished: list[tuple[int, Done]]
+    ) -> list[tuple[int | None, Work]]:
         """Write down what came back, and claim for whoever is free."""
-        starts: list[tuple[int | None, Job]] = []
+        starts: list[tuple[int | None, Work]] = []
+        in_doubt = False
         for number, each in finished:
+            if isinstance(each, Looked):
+                self._lookups.record(transaction, ledger.hosts, ledger.tally, each)
+                continue
+            in_doubt = in_doubt or isinstance(each.outcome, InDoubt)
             following = ledger.record(transaction, each, upload_next=not self.stopping)
             if following is not None:
                 starts.append((number, following))
-        if any(isinstance(each.outcome, InDoubt) for _, each in finished):
-            settle(transaction, self._rules, self._clock)
+        if in_doubt and self._rules.strategy is not Strategy.LOOKUP:
+            self._lookups.settle(transaction)  # some are parked at once
         idle = self._pool.idle - len(starts)
         if idle > 0 and not self.stopping:
             active = [flight.job for flight in self._pool.in_flight.values()]
             active += [job for _, job in starts]
-            new = self._intake.claim(transaction, ledger, active, idle, self._clock)
-            starts += [(None, job) for job in new]
+            starts += [(None, job) for job in self._claim(transaction, ledger, active, idle)]
         ledger.hosts.store(transaction, self._clock.now_ms())
         return starts
+
+    def _claim(self, transaction: Transaction, ledger: Ledger, active: list[Work], idle: int) -> list[Work]:
+        """At most one look-up, for it serves all that are due for one, and what the intake can take in hand."""
+        now = self._clock.now()
+
+        def tokens_of(owner: str | None) -> Tokens | None:
+            return self._intake.usable_tokens(transaction, ledger, owner, now)
+
+        look = self._lookups.claim(transaction, ledger.hosts, active, tokens_of)
+        looks: list[Work] = [] if look is None else [look]
+        if self._pool.size > 1:
+            return [*looks, *self._intake.claim(transaction, ledger, active, idle - len(looks), self._clock)]
+        # The only worker there is takes an upload first, whose URL spoils.
+        return [*self._intake.claim(transaction, ledger, active, idle, self._clock)] or looks
 
     def _watch(self, ledger: Ledger) -> None:
         """Keep leases alive, end exchanges that take too long, and leave in time when asked to stop."""
@@ -184,7 +210,7 @@ class Drain:
             if age_s > self._rules.exchange_limit_s + HUNG_AFTER_S:
                 # Only the end of the process can end this thread; the lock and the lease go with it.
                 os._exit(70)
-            if now_s - flight.renewed_s > self._rules.lease_s / 3:
+            if isinstance(flight.job, Job) and now_s - flight.renewed_s > self._rules.lease_s / 3:
                 flight.renewed_s = now_s
                 renewals.append(flight.job)
         if renewals:

@@ -19,6 +19,13 @@ _SUPPORT: Final = "Hand all that is known to support: fieldsync show {id} --json
 _SIGN_IN: Final = "Sign in: fieldsync auth set{owner}"
 _HELD: Final = "Nothing happens by itself: it is kept whole until a person acts."
 _LIST_PARKED: Final = "fieldsync list --state parked"
+_ARRIVED: Final = "If it is there, give its number on the server: fieldsync settle {id} --arrived SERVER_ID"
+_NOT_ARRIVED: Final = (
+    "If it is certainly not there, let it be sent again: fieldsync settle {id} --not-arrived"
+)
+_LOOKED_UP: Final = (
+    "The server is asked again by itself; after a day without a clear answer a person is asked."
+)
 _RELEASE: Final = "fieldsync resync --reason "
 
 
@@ -31,6 +38,11 @@ def _sentences() -> Mapping[str, str]:
 def _held(*can: str, what: str = "", command: str = _LIST_PARKED) -> Words:
     """A reason that holds an entry until a person acts."""
     return Words(what, can, _HELD, command)
+
+
+def _looking(what: str, *can: str) -> Words:
+    """Why a look-up has not settled an entry in doubt yet."""
+    return Words(what, can, _LOOKED_UP, "fieldsync list --state in_doubt")
 
 
 def _passing(*can: str, what: str = "", command: str = "fieldsync sync", of_storage: str = "") -> Words:
@@ -107,19 +119,51 @@ _OURS: Final = {
     ),
     "target_missing": _held(_LOOK, "If it is there again, send it again: fieldsync resync {id}"),
     "local_fault": _held(_LOOK, _AGAIN, _SUPPORT),
-    "conflict": _held(_LOOK, _SUPPORT),
+    "conflict": _held(_LOOK, _ARRIVED, _NOT_ARRIVED, _SUPPORT),
     "answer_unusable": _held(
-        "It arrived and is never sent again; compare with the server: fieldsync show {id}",
+        "It arrived and is not sent again; look for it on the server: fieldsync show {id}",
+        _ARRIVED,
         _SUPPORT,
     ),
     "arrival_unknown": _held(
         "Look on the server for an intervention with this start, provider and sites: fieldsync show {id}",
-        "See how doubt is settled here (sync.in_doubt): fieldsync config show",
-        "Put it back in doubt, to be settled in that way: fieldsync resync {id}",
+        _ARRIVED,
+        _NOT_ARRIVED,
+        "Let it be looked up again: fieldsync resync {id}",
         what="It was sent, but no answer came: nobody knows yet whether the server has it.",
     ),
+    "several_matches": _held(
+        "See what the server has with this start: fieldsync show {id}",
+        _ARRIVED,
+        _NOT_ARRIVED,
+        what="The server has more than one intervention that may be this one, so nobody guesses which.",
+    ),
+    "lookup_missed": _looking(
+        "The server was asked and does not show it. It is asked once more before anything is sent again."
+    ),
+    "lookup_unavailable": _looking(
+        "The server does not let us look whether it has it.",
+        "Check the section [lookup] and what these tokens may read: fieldsync config show",
+    ),
+    "lookup_unreachable": _looking("The server could not be asked whether it has it."),
+    "lookup_incomplete": _looking(
+        "The server's list is longer than what is read of it, so that it is not shown proves nothing.",
+        "Raise lookup.max_pages, or narrow the list with lookup.parameters: fieldsync config show",
+    ),
+    "lookup_blind": _looking(
+        "The server's list shows nothing that this device sent, so that it is not shown proves nothing.",
+        "Check what these tokens may read: fieldsync auth status",
+    ),
+    "lookup_unclear": _looking(
+        "What the server shows neither is this intervention for certain nor excludes it.",
+    ),
+    "found_at_server": Words(
+        "The server was asked, and has it.", (), "Its signature follows.", "fieldsync sync"
+    ),
+    "absent_at_server": _passing(what="The server was asked twice and does not have it."),
     "server_id_taken": _held(
         "Compare the receipts of both entries: fieldsync show {id} --json",
+        _ARRIVED,
         _SUPPORT,
         what="The server answered with an intervention that another entry of this device had made.",
     ),
@@ -129,6 +173,15 @@ _OURS: Final = {
         what="It was tried as often as the settings allow.",
         command=f"{_RELEASE}attempts_exhausted",
     ),
+    "target_discarded": _held(
+        "Give it up as well: fieldsync discard {id} --reason TEXT",
+        _LOOK,
+        what="It changes an intervention that was given up before the server had it.",
+    ),
+    "unsigned": Words(
+        "A person ended it without its signature at the server.", (), "", "fieldsync list --state done"
+    ),
+    "discarded": Words("A person gave it up.", (), "", "fieldsync list --state discarded"),
     "kind_unknown": _held(
         "Install the newer version again, then: fieldsync resync {id}",
         what="This program does not know this kind of entry; a newer one captured it.",
@@ -245,13 +298,13 @@ _SITUATIONS: Final = {
     ),
     "in_doubt": Words(
         "It may or may not have arrived; it is not sent again by guessing.",
-        ("Ask for that now: fieldsync sync", "See how doubt is settled here (sync.in_doubt): fieldsync config show"),
-        "After its settling time it is settled in the configured way, or held for a person.",
+        ("Look it up now: fieldsync resync {id}", _ARRIVED, _NOT_ARRIVED),
+        "After its settling time the server is asked whether it has it (or what sync.in_doubt says is done).",
     ),
     "created": Words(
         "It arrived, and is never sent again.",
-        ("Ask for the next pass now: fieldsync sync", _SUPPORT),
-        "The next pass holds it for a person, because its number on the server is not known.",
+        ("Look it up now: fieldsync resync {id}", _ARRIVED, _SUPPORT),
+        "The server is asked for it; where it does not show it, a person is asked for its number.",
     ),
     "parked": Words("It is held.", (_LOOK, _AGAIN), _HELD),
     "dead": Words("It was refused for good.", (_LOOK, _AGAIN), _HELD),

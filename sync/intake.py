@@ -18,7 +18,7 @@ from storage.readiness import Due, Filter
 from storage.records import park_unsent
 from sync.clock import Clock
 from sync.credentials import Tokens
-from sync.delivery import Job, RequestDamaged, build_request
+from sync.delivery import Job, RequestDamaged, Work, build_request
 from sync.gate import Host, Mode
 from sync.holds import hold_owner
 from sync.hosts import Hosts
@@ -41,7 +41,7 @@ class Intake:
     paths: Mapping[str, str] = field(default_factory=dict)
 
     def claim(
-        self, transaction: Transaction, ledger: Ledger, in_flight: Iterable[Job], idle: int, clock: Clock
+        self, transaction: Transaction, ledger: Ledger, in_flight: Iterable[Work], idle: int, clock: Clock
     ) -> list[Job]:
         """At most `idle` jobs, each leased and, if it is a send, marked as `sending` in this transaction."""
         now = clock.now()
@@ -58,7 +58,7 @@ class Intake:
         return jobs
 
     def _uploads(
-        self, transaction: Transaction, ledger: Ledger, active: list[Job], idle: int, now: datetime
+        self, transaction: Transaction, ledger: Ledger, active: list[Work], idle: int, now: datetime
     ) -> list[Job]:
         uploads = sum(job.step is Step.UPLOAD for job in active)
         most = _width(ledger.hosts, Host.UPLOAD, now, uploads, idle)
@@ -100,7 +100,7 @@ class Intake:
         )
 
     def _sends(
-        self, transaction: Transaction, ledger: Ledger, active: list[Job], idle: int, now: datetime
+        self, transaction: Transaction, ledger: Ledger, active: list[Work], idle: int, now: datetime
     ) -> list[Job]:
         sends = sum(job.step is Step.SEND for job in active)
         width = _width(ledger.hosts, Host.API, now, sends, idle)
@@ -120,6 +120,15 @@ class Intake:
                 if job.repeat and ledger.budget.spent:
                     break
         return jobs
+
+    def usable_tokens(
+        self, transaction: Transaction, ledger: Ledger, owner: str | None, now: datetime
+    ) -> Tokens | None:
+        """The tokens of this owner, if they may be tried; nobody is held for want of them."""
+        tokens = ledger.tokens_of(owner, self.tokens_for)
+        if tokens is None or _token_trouble(tokens, now, clock_offset(transaction)):
+            return None
+        return tokens
 
     def _take(self, transaction: Transaction, ledger: Ledger, due: Due, now: datetime) -> Job | None:
         """The job of one due entry; None where it cannot be sent now, which is then written down."""
@@ -151,6 +160,7 @@ class Intake:
             body=request.body.decode(),
             digest=digest,
             now=to_ms(now),
+            server_at=_server_ms(now, clock_offset(transaction)),
             lease_until=self._lease_until(now),
         )
         return Job(
@@ -188,7 +198,7 @@ def _width(hosts: Hosts, host: Host, now: datetime, active: int, idle: int) -> i
 
 
 def _signed_width(
-    transaction: Transaction, hosts: Hosts, now: datetime, active: list[Job], width: int
+    transaction: Transaction, hosts: Hosts, now: datetime, active: list[Work], width: int
 ) -> int:
     """How many kinds with a signature may be sent: each POST mints a URL that has to be used."""
     if hosts[Host.UPLOAD].mode is Mode.OPEN and hosts.waits_until(Host.UPLOAD, now) is None:
@@ -205,7 +215,7 @@ def _signed_width(
     return 0 if owed else min(width, 1)
 
 
-def _due(transaction: Transaction, ledger: Ledger, active: list[Job], signed: int, width: int) -> list[Due]:
+def _due(transaction: Transaction, ledger: Ledger, active: list[Work], signed: int, width: int) -> list[Due]:
     """What may be sent now, in capture order: at most `width`, of these at most `signed` with a signature."""
     # A spent budget lets repeats go one at a time, so that no queue is ever stuck on it.
     repeats = not (ledger.budget.spent and any(job.repeat for job in active))
@@ -215,6 +225,10 @@ def _due(transaction: Transaction, ledger: Ledger, active: list[Job], signed: in
     if signed > 0:
         dues += readiness.due_sends(transaction, Filter(unsigned=False, retries=repeats), signed)
     return sorted(dues, key=lambda due: due.seq)[:width]
+
+
+def _server_ms(now: datetime, offset_s: float | None) -> int | None:
+    return None if offset_s is None else to_ms(now + timedelta(seconds=offset_s))
 
 
 def _token_trouble(tokens: Tokens, now: datetime, offset_s: float | None) -> str:

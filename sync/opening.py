@@ -6,7 +6,6 @@ from typing import Final
 
 from storage import claims, control, readiness
 from storage.database import Database, Transaction
-from sync import reconcile
 from sync.clock import Clock
 from sync.connectivity import look
 from sync.durable import written
@@ -14,6 +13,7 @@ from sync.gate import Host, Mode
 from sync.holds import lift_hold
 from sync.hosts import Hosts
 from sync.intake import Intake
+from sync.lookups import Lookups
 from sync.operations import OPERATIONS
 from sync.policy import RETRY_AFTER_CAP_S
 from sync.rules import Ask, Rules
@@ -22,7 +22,14 @@ REPEATABLE: Final = frozenset(operation.kind for operation in OPERATIONS if oper
 
 
 def open_pass(
-    database: Database, hosts: Hosts, intake: Intake, *, rules: Rules, ask: Ask, clock: Clock
+    database: Database,
+    hosts: Hosts,
+    intake: Intake,
+    lookups: Lookups,
+    *,
+    rules: Rules,
+    ask: Ask,
+    clock: Clock,
 ) -> None:
     """Bring the outbox and `hosts` to where claims can begin. Only for the holder of the drain lock."""
 
@@ -37,7 +44,7 @@ def open_pass(
         )
         # A wait that the server named stands at its host's gate, so no entry's own is longer than a backoff.
         readiness.clamp_waits(transaction, latest=now_ms + int(rules.limits.backoff_cap_s * 1000))
-        settle(transaction, rules, clock)
+        lookups.settle(transaction)
         hosts.load(transaction, clock.now())
         if ask.forced:
             hosts.forget_waits()
@@ -45,17 +52,6 @@ def open_pass(
 
     written(database, take_over, within_s=rules.exchange_limit_s)
     _look_around(database, hosts, rules, ask, clock)
-
-
-def settle(transaction: Transaction, rules: Rules, clock: Clock) -> None:
-    """Move on the entries in doubt that can be moved on."""
-    reconcile.settle(
-        transaction,
-        rules.strategy,
-        settle_s=rules.settle_s,
-        limits=rules.limits,
-        clock=clock,
-    )
 
 
 def _lift_holds(transaction: Transaction, intake: Intake, now_ms: int, *, forced: bool) -> None:

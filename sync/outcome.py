@@ -149,7 +149,7 @@ def _success(sent: _Sent) -> Outcome:
         # A gateway's own page looks like this: the expected status proves nothing then.
         return _may_have_happened(sent, "page_instead_of_answer")
     if reply.status == sent.success_status:
-        return InDoubt(reason="answer_unusable", certainly_created=True, **_told(reply))
+        return InDoubt(reason="answer_unusable", certainly_created=True, **_measured(reply))
     return _may_have_happened(sent, "answer_unclear")
 
 
@@ -242,6 +242,11 @@ class _Facts(TypedDict):
 
 def _told(reply: Reply) -> _Facts:
     return {"status": reply.status, "detail": excerpt(reply.body)}
+
+
+def _measured(reply: Reply) -> _Facts:
+    # An acceptance repeats what was sent, with names and the PIN: nothing of it belongs into a history.
+    return {"status": reply.status, "detail": f"{len(reply.body)} bytes of an answer"}
 
 
 def _wait(reply: Reply) -> float | None:

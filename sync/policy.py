@@ -22,10 +22,11 @@ _SICK: Final = frozenset({500, 502, 503})
 
 
 class Step(StrEnum):
-    """The two things a delivery does. Each has a budget of attempts of its own."""
+    """What a worker does for an entry. Sending and uploading have a budget of attempts each."""
 
     SEND = "send"
     UPLOAD = "upload"
+    LOOKUP = "lookup"  # see whether the server has it
 
 
 class HostNews(StrEnum):

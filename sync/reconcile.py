@@ -1,65 +1,228 @@
-"""Settles entries in doubt by the configured strategy: hold them for a person, or send the same bytes again.
+"""Settles entries in doubt by the configured strategy: look at the server, send the same again, or hold for a person.
 
-No strategy shortens the settling time: only when the first request can no longer be carried out is a second harmless
-to think about. An entry that the server certainly has is never sent again, by any of them.
+Pure where it decides. No strategy and no order shortens the settling time: only when the first request can no longer
+be carried out does an absent record mean anything. What the server certainly has is never sent again, by any of them.
+
+Source: delivery-semantics.md section 5; what breaks without each rule: tests/simulator.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
-from storage import doubts
-from storage.database import Transaction
-from sync.clock import Clock
+from storage.doubts import Doubt
+from sync.matching import Item, Kind, Match
 from sync.policy import Limits
 
 
 class Strategy(StrEnum):
     """What happens to an entry whose request may or may not have arrived."""
 
-    HOLD = "hold"  # park it at once, a person decides
+    LOOKUP = "lookup"  # see whether the server has it; send again only what is certainly not there
+    KEY = "key"  # the server is known to honour the key: send the same again
     RESEND = "resend"  # send the same key and bytes again after the settling time; may create twice
+    HOLD = "hold"  # park it at once, a person decides
 
 
+# A server that honours keys is taken to remember them for so long; later a repeat would be a new request.
+KEY_RETENTION_S: Final = 24 * 3600.0
+CLEAN_MISSES: Final = 2
+GIVE_UP_AFTER_S: Final = 24 * 3600.0
+GIVE_UP_AFTER_LOOKUPS: Final = 3
+_LEAST_AGAIN_S: Final = 1.0
 HELD_REASON: Final = "arrival_unknown"
 CREATED_REASON: Final = "answer_unusable"
+SEVERAL_REASON: Final = "several_matches"
+# What look-ups say of an entry; the first six while it stays in doubt.
+LOOKUP_REASONS: Final = (
+    "lookup_missed",
+    "lookup_unavailable",
+    "lookup_unreachable",
+    "lookup_incomplete",
+    "lookup_blind",
+    "lookup_unclear",
+    SEVERAL_REASON,
+    "found_at_server",
+    "absent_at_server",
+)
 # Kept as they are: they say more than that the server has it.
 _KEPT_REASONS: Final = frozenset({"conflict", "server_id_taken"})
 
 
-def settle(
-    transaction: Transaction, strategy: Strategy, *, settle_s: float, limits: Limits, clock: Clock
-) -> int:
-    """Move on what can be moved on now; how many entries were settled."""
-    settled = 0
-    now_ms, mono_ms, boot = clock.now_ms(), clock.monotonic_ms(), clock.boot()
-    for doubt in doubts.in_doubt(transaction):
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """The waits of section 5, in seconds, and how often one entry may be sent at all."""
+
+    settle_s: float
+    gap_s: float
+    limits: Limits
+
+    @property
+    def proof_s(self) -> float:
+        """So long after the doubt began must the last miss lie."""
+        return self.settle_s + self.gap_s
+
+
+class Now(NamedTuple):
+    """The present moment in every measure that counts here. `server_ms` is None where the offset is not known."""
+
+    ms: int
+    mono_ms: int
+    boot: str
+    server_ms: int | None
+
+
+class Do(StrEnum):
+    """What is done with an entry in doubt."""
+
+    WAIT = "wait"
+    RESTART = "restart"  # its settling time begins anew
+    PARK = "park"
+    SEND = "send"  # same key, same bytes
+    LOOK = "look"
+    FOUND = "found"
+
+
+class Ruling(NamedTuple):
+    """One decision. `reason` is for a parked entry, or what one that stays says from now on (None: as before)."""
+
+    do: Do
+    reason: str | None = None
+    item: Item | None = None
+    clean_miss: bool = False
+    again_s: float = 0.0
+
+
+class Seen(NamedTuple):
+    """What one reading of the list is worth. `trouble` is why it did not show all it should; None where it did.
+
+    `online`: somebody answered who can be taken for the server. `witnessed`: it showed a record of ours from that
+    time. `searchable`: records of ours are listed with the instants that they were sent with.
+    """
+
+    started_mono_ms: int
+    online: bool
+    trouble: str | None
+    witnessed: bool
+    searchable: bool
+
+
+def without_look(doubt: Doubt, strategy: Strategy, patience: Patience, now: Now) -> Ruling:
+    """What becomes of an entry in doubt by the passing of time alone."""
+    if strategy is Strategy.HOLD:
+        return Ruling(Do.PARK, park_reason(doubt))
+    if strategy is Strategy.RESEND and doubt.certainly_created:
+        return Ruling(Do.PARK, park_reason(doubt))
+    if doubt.boot != now.boot or doubt.mono_ms is None:
+        # Monotonic time of another boot says nothing: the settling time starts again.
+        return Ruling(Do.RESTART)
+    if now.mono_ms - doubt.mono_ms < patience.settle_s * 1000:
+        return Ruling(Do.WAIT)
+    by_key = strategy is Strategy.KEY and not doubt.certainly_created and _key_is_remembered(doubt, now)
+    if strategy is Strategy.RESEND or by_key:
+        return _again(doubt, patience, now)
+    return Ruling(Do.LOOK)
+
+
+def after_look(doubt: Doubt, match: Match, seen: Seen, patience: Patience, now: Now) -> Ruling:
+    """What becomes of an entry in doubt after a reading of the list."""
+    if match.kind is Kind.ONE:
+        return Ruling(Do.FOUND, item=match.item)
+    if match.kind is Kind.SEVERAL:
+        return Ruling(Do.PARK, SEVERAL_REASON)
+    if doubt.boot != now.boot or doubt.mono_ms is None:
+        return Ruling(Do.RESTART)
+    unclean = _why_unclean(match, seen)
+    if unclean is None:
+        return _after_miss(doubt, doubt.mono_ms, seen, patience, now)
+    if _gives_up(doubt, seen, now):
+        return Ruling(Do.PARK, park_reason(doubt))
+    return Ruling(Do.WAIT, _spoken(doubt, unclean), again_s=_again_s(doubt, patience))
+
+
+def _why_unclean(match: Match, seen: Seen) -> str | None:
+    """Why it is no proof that nothing fits; None where it is."""
+    if match.kind is Kind.UNCLEAR:
+        return "lookup_unclear"
+    if seen.trouble is not None:
+        return seen.trouble
+    if not seen.witnessed:
+        return "lookup_blind"  # an empty list may only mean that we may not see more
+    if not seen.searchable:
+        return "lookup_unclear"
+    return None
+
+
+def _after_miss(doubt: Doubt, since_ms: int, seen: Seen, patience: Patience, now: Now) -> Ruling:
+    age_ms = seen.started_mono_ms - since_ms
+    gap_over = (
+        doubt.last_miss_mono_ms is None
+        or seen.started_mono_ms - doubt.last_miss_mono_ms >= patience.gap_s * 1000
+    )
+    counts = age_ms >= patience.settle_s * 1000 and gap_over
+    misses = doubt.clean_misses + counts
+    if misses >= CLEAN_MISSES and age_ms >= patience.proof_s * 1000:
         if doubt.certainly_created:
-            known = doubt.reason in _KEPT_REASONS
-            settled += doubts.park(transaction, doubt, reason=(known and doubt.reason) or CREATED_REASON)
-        elif strategy is Strategy.HOLD:
-            settled += doubts.park(transaction, doubt, reason=HELD_REASON)
-        elif doubt.boot != boot or doubt.mono_ms is None:
-            # Monotonic time of another boot says nothing: the settling time starts again.
-            doubts.restart_clock(transaction, doubt, now=now_ms, mono_ms=mono_ms, boot=boot)
-        elif mono_ms - doubt.mono_ms >= settle_s * 1000:
-            since = doubt.first_attempt_at
-            too_old = since is not None and now_ms - since >= limits.max_age_s * 1000
-            if doubt.attempts >= limits.max_attempts or too_old:
-                settled += doubts.park(transaction, doubt, reason="attempts_exhausted")
-            else:
-                settled += doubts.take_for_absent(transaction, doubt)
-    return settled
+            return Ruling(Do.PARK, park_reason(doubt), clean_miss=counts)
+        return _again(doubt, patience, now)
+    again_s = max(patience.gap_s if counts else 0.0, (patience.settle_s * 1000 - age_ms) / 1000)
+    return Ruling(Do.WAIT, _spoken(doubt, "lookup_missed"), clean_miss=counts, again_s=again_s)
 
 
-def settles_in_s(transaction: Transaction, *, settle_s: float, clock: Clock) -> float | None:
-    """Seconds until the next entry in doubt can be settled; None where none is waiting for that."""
-    mono_ms, boot = clock.monotonic_ms(), clock.boot()
-    waits = [
-        settle_s
-        if doubt.boot != boot or doubt.mono_ms is None
-        else settle_s - (mono_ms - doubt.mono_ms) / 1000
-        for doubt in doubts.in_doubt(transaction)
-    ]
-    return None if not waits else max(0.0, min(waits))
+def _again(doubt: Doubt, patience: Patience, now: Now) -> Ruling:
+    """Send it once more, if it was not sent too often already."""
+    limits = patience.limits
+    since = doubt.first_attempt_at
+    too_old = since is not None and now.ms - since >= limits.max_age_s * 1000
+    if doubt.attempts >= limits.max_attempts or too_old:
+        return Ruling(Do.PARK, "attempts_exhausted")
+    return Ruling(Do.SEND)
+
+
+def _key_is_remembered(doubt: Doubt, now: Now) -> bool:
+    """By every clock there is: a wrong one must not turn a repeat into a new request."""
+    ages_ms = [doubt.waited_ms]
+    if doubt.first_sent_at is None or now.ms < doubt.first_sent_at:
+        return False
+    ages_ms.append(now.ms - doubt.first_sent_at)
+    if doubt.first_sent_server_at is not None and now.server_ms is not None:
+        ages_ms.append(now.server_ms - doubt.first_sent_server_at)
+    return max(ages_ms) < KEY_RETENTION_S * 1000
+
+
+def _gives_up(doubt: Doubt, seen: Seen, now: Now) -> bool:
+    tried = doubt.lookups + seen.online
+    return tried >= GIVE_UP_AFTER_LOOKUPS and waited_ms(doubt, now) >= GIVE_UP_AFTER_S * 1000
+
+
+def waited_ms(doubt: Doubt, now: Now) -> int:
+    """All its time in doubt, in milliseconds of running time: neither a clock that jumps nor a night off adds to it."""
+    if doubt.boot != now.boot or doubt.looked_mono_ms is None:
+        return doubt.waited_ms
+    return doubt.waited_ms + max(0, now.mono_ms - doubt.looked_mono_ms)
+
+
+def _again_s(doubt: Doubt, patience: Patience) -> float:
+    """A list that cannot answer is asked more and more rarely."""
+    first_s = max(patience.gap_s, _LEAST_AGAIN_S)
+    longest_s = max(first_s, patience.limits.backoff_cap_s)
+    return float(min(longest_s, first_s * 2.0 ** min(doubt.lookups, 30)))
+
+
+def _spoken(doubt: Doubt, reason: str) -> str | None:
+    """What an entry that the server certainly has says stays what it is: it is the more important half."""
+    return None if doubt.certainly_created else reason
+
+
+def park_reason(doubt: Doubt) -> str:
+    """Why a person is asked, where nothing more is known than that it was sent."""
+    if not doubt.certainly_created:
+        return HELD_REASON
+    return (doubt.reason in _KEPT_REASONS and doubt.reason) or CREATED_REASON
+
+
+def still_promising(doubt: Doubt) -> bool:
+    """Whether look-ups may yet settle it without a person: the list was not yet shown to be of no use."""
+    return doubt.clean_misses > 0 or doubt.lookups < GIVE_UP_AFTER_LOOKUPS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sync.looking import ListCall
 from sync.policy import Limits
 from sync.reconcile import Strategy
 
@@ -15,6 +16,8 @@ class Rules:
     limits: Limits
     strategy: Strategy
     settle_s: float
+    lookup_gap_s: float
+    list_call: ListCall
     lease_s: float
     exchange_limit_s: float
     start_spread_s: float

@@ -31,12 +31,12 @@ class TransportUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """One write to the API; `path` is joined to the base address as it stands."""
+    """One call of the API; `path`, with its query if it has one, is joined to the base address as it stands."""
 
     method: str
     path: str
     body: bytes
-    idempotency_key: str
+    idempotency_key: str  # empty: none is sent, as with a read
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class Transport:
                 "authorization": f"Bearer {tokens.bearer.reveal()}",
                 "x-session-token": tokens.session.reveal(),
                 "content-type": "application/json",
-                "idempotency-key": request.idempotency_key,
+                **({"idempotency-key": request.idempotency_key} if request.idempotency_key else {}),
                 "accept": "application/json",
                 "accept-encoding": "identity",
                 "user-agent": self._user_agent,

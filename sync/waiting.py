@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from storage import control, readiness
+from storage import control, doubts, readiness
 from storage.database import Database
-from sync import reconcile
 from sync.clock import Clock
 from sync.credentials import Credentials
 from sync.gate import Gate, Host, waits_until
+from sync.lookups import next_look_s
+from sync.reconcile import still_promising
 from sync.server_clock import clock_offset
 
 
@@ -34,9 +35,13 @@ def goes_on_by_itself(
         if control.get(transaction, control.PAUSE) is not None:
             return False
         owed = readiness.any_owed(transaction)
+        # A list that was asked often enough and settles nothing leaves it to a person in the end.
+        promising = any(still_promising(doubt) for doubt in doubts.in_doubt(transaction))
         blocked = readiness.only_blocked(transaction, now=clock.now_ms())
-    if owed or in_doubt:
+    if owed or promising:
         return True
+    if not waiting:
+        return False
     return not sign_in_needed(database, tokens, waiting, clock) and not blocked
 
 
@@ -48,7 +53,7 @@ def next_moment(database: Database, *, settle_s: float, clock: Clock) -> datetim
             return None  # who lets the queue go on also wakes the worker
         due_at = readiness.next_due_at(transaction)
         gates = control.get_all(transaction, control.GATE)
-        settles_s = reconcile.settles_in_s(transaction, settle_s=settle_s, clock=clock)
+        settles_s = next_look_s(transaction, settle_s=settle_s, clock=clock)
         waiting = readiness.anything_due(transaction, now=clock.now_ms())
     moments = [] if due_at is None else [datetime.fromtimestamp(due_at / 1000, UTC)]
     if waiting:

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sync.clock import Clock
-from sync.delivery import Deliverer, Finished, Job, unexplained
+from sync.delivery import Deliverer, Done, Work, unexplained
 
 
 @dataclass(slots=True)
 class _Worker:
     deliverer: Deliverer
-    inbox: queue.SimpleQueue[Job | None] = field(default_factory=queue.SimpleQueue)
+    inbox: queue.SimpleQueue[Work | None] = field(default_factory=queue.SimpleQueue)
     thread: threading.Thread | None = None
 
 
@@ -25,7 +25,7 @@ class _Worker:
 class InFlight:
     """A job in a worker's hands, and since when by the monotonic clock."""
 
-    job: Job
+    job: Work
     since_s: float
     renewed_s: float
     aborted: bool = False
@@ -39,7 +39,7 @@ class WorkerPool:
         self._make_deliverer = make_deliverer
         self._clock = clock
         self._workers: list[_Worker] = []
-        self._finished: queue.SimpleQueue[tuple[int, Finished]] = queue.SimpleQueue()
+        self._finished: queue.SimpleQueue[tuple[int, Done]] = queue.SimpleQueue()
         self.in_flight: dict[int, InFlight] = {}
 
     @property
@@ -52,7 +52,7 @@ class WorkerPool:
         if not self._workers:
             self._add()
 
-    def start(self, job: Job, *, on: int | None = None) -> None:
+    def start(self, job: Work, *, on: int | None = None) -> None:
         """Hand `job` to an idle worker, or to the one numbered `on` that has just finished a step of this entry."""
         number = self._idle_worker() if on is None else on
         now_s = self._clock.monotonic_s()
@@ -83,13 +83,13 @@ class WorkerPool:
                 finished = worker.deliverer.deliver(job)
             except BaseException as error:  # noqa: BLE001  nobody else could catch it
                 # A job without an answer would hold its worker, its lease and in the end the process.
-                finished = unexplained(job, error)
+                finished = unexplained(job, error, self._clock)
             self._finished.put((number, finished))
         worker.deliverer.close()
 
-    def collect(self, timeout_s: float) -> list[tuple[int, Finished]]:
+    def collect(self, timeout_s: float) -> list[tuple[int, Done]]:
         """All jobs that have finished; waits at most `timeout_s` for the first. They no longer count as in flight."""
-        found: list[tuple[int, Finished]] = []
+        found: list[tuple[int, Done]] = []
         try:
             found.append(self._finished.get(timeout=timeout_s))
             while True:

@@ -5,11 +5,12 @@ Delivery asks for path and success status, capture for the model, the command li
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sync.matching import Traits
     from sync.operations.fields import Payload
 
 
@@ -34,3 +35,5 @@ class Operation:
     start_field: str | None
     # A function: the model loads pydantic, and a person asking for status must not wait for that.
     payload_model: Callable[[], type[Payload]]
+    # By what a stored payload is recognised in the server's list; None: it cannot be.
+    traits: Callable[[Mapping[str, Any]], Traits | None]

@@ -4,12 +4,14 @@ Source: the page "Create unplanned preventive intervention". Answers 201 with th
 signature image goes to. Nothing there makes a second identical POST harmless, so it is not repeatable.
 """
 
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sync.operations.operation import Operation
 
 if TYPE_CHECKING:
+    from sync.matching import Traits
     from sync.operations.fields import Payload
 
 
@@ -44,6 +46,22 @@ def payload_model() -> "type[Payload]":
     return UnplannedPreventive
 
 
+def traits(payload: Mapping[str, Any]) -> "Traits | None":
+    """When it started, who did it, for which rules. Source: interventions-api.md 7.3; the list echoes no sites."""
+    from sync.matching import Traits, instant_ms
+
+    started = instant_ms(payload.get("actualStart"))
+    if started is None:
+        return None
+    provider = payload.get("provider") or {}
+    names = (provider.get("firstName"), provider.get("lastName"))
+    return Traits(
+        instants={"actualStart": started},
+        provider=" ".join(name for name in names if name) or None,
+        rule_ids=frozenset(payload.get("ruleIds") or ()),
+    )
+
+
 OPERATION = Operation(
     kind="unplanned-preventive",
     summary="record preventive work that was not scheduled, with the customer's signature",
@@ -56,4 +74,5 @@ OPERATION = Operation(
     needs_target=False,
     start_field="actualStart",
     payload_model=payload_model,
+    traits=traits,
 )

@@ -38,7 +38,10 @@ UNKNOWN = [
 
 @pytest.fixture
 def device(tmp_path: Path) -> Iterator[SandboxRig]:
-    with sandboxed(tmp_path, api__read_timeout_s=QUIET_S, sync__settle_s=SETTLE_S) as rig:
+    """A device told to ask a person."""
+    with sandboxed(
+        tmp_path, api__read_timeout_s=QUIET_S, sync__settle_s=SETTLE_S, sync__in_doubt="hold"
+    ) as rig:
         yield rig
 
 

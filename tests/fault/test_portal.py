@@ -66,7 +66,7 @@ def test_bytes_that_are_no_answer_leave_the_entry_in_doubt(device: SandboxRig) -
     device.sandbox.faults.add(Fault("garbage", "unplanned", times=1))
     ids = device.capture_many(2)
     device.sync()
-    assert device.states() == ["parked", "done"]
+    assert device.states() == ["in_doubt", "done"]
     assert device.outcomes(ids[0]) == [("send", "InDoubt", "answer_garbled")]
     assert device.entry(ids[0])["server_id"] is None
 

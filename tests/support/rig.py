@@ -29,6 +29,7 @@ from sync.delivery import Deliverer, Putter, Sender
 from sync.drain import Drain
 from sync.exchange import Exchange, Reply
 from sync.intake import Intake
+from sync.looking import ListCall
 from sync.policy import Limits
 from sync.presigned_url import UrlRules
 from sync.reconcile import Strategy
@@ -305,6 +306,8 @@ class FakeRig(Rig):
             limits=self._limits,
             strategy=self._strategy,
             settle_s=60.0,
+            lookup_gap_s=60.0,
+            list_call=ListCall(),
             lease_s=120.0,
             exchange_limit_s=90.0,
             start_spread_s=0.0,

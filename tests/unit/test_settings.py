@@ -51,7 +51,11 @@ def test_defaults_need_nothing_but_a_home() -> None:
     settings = load(environ=HOME)
     assert settings.storage.dir == Path("/home/anna/.local/state/fieldsync")
     assert settings.api.base_url is None
-    assert (settings.sync.interval_s, settings.sync.in_doubt, settings.upload.fallback) == (15, "hold", "off")
+    assert (settings.sync.interval_s, settings.sync.in_doubt, settings.upload.fallback) == (
+        15,
+        "lookup",
+        "off",
+    )
     assert (settings.capture.max_image_bytes, settings.web.port, settings.log.format) == (
         2_097_152,
         8642,
@@ -130,8 +134,11 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "not a choice": ("log.format", '"xml"', "not_allowed"),
     "exchange longer than the lease": ("sync.exchange_limit_s", "120", "contradiction"),
     "cap below the base": ("sync.backoff_cap_s", "1", "contradiction"),
-    "look-up": ("sync.in_doubt", '"lookup"', "not_available"),
-    "key": ("sync.in_doubt", '"key"', "not_available"),
+    "unknown strategy": ("sync.in_doubt", '"guess"', "not_allowed"),
+    "list path": ("lookup.path", '"rs?page=1"', "not_a_path"),
+    "list parameter": ("lookup.parameters", '["where"]', "not_a_parameter"),
+    "two in one": ("lookup.parameters", '["a=1&b=2", "c d=1"]', "not_a_parameter"),
+    "page parameter": ("lookup.page_parameter", '"page=1"', "not_a_parameter"),
     "ambient credentials": ("upload.fallback", '"ambient-credentials"', "not_available"),
     "host with a scheme": ("upload.allowed_hosts", '["https://a.example"]', "not_a_host"),
     "wildcard host": ("upload.allowed_hosts", '["*.example"]', "not_a_host"),

@@ -21,4 +21,13 @@ def upgrade() -> None:
         sa.Column("row_digest", sa.Text(), nullable=True),
     ):
         op.add_column("entry", column)
+    op.create_index(
+        "ix_entry_look",
+        "entry",
+        ["lookup_due_mono_ms", "seq"],
+        unique=False,
+        sqlite_where=sa.text("state = 'in_doubt'"),
+    )
+    # Whose record is this? Asked for every intervention that a look-up lists.
+    op.create_index("ix_receipt_server", "receipt", ["server_id"], unique=False)
     op.add_column("attempt", sa.Column("sent_as", sa.Text(), nullable=True))

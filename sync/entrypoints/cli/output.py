@@ -24,6 +24,8 @@ _STORAGE_EXITS: tuple[tuple[type[Exception], Exit, bool], ...] = (
     (storage_errors.EntryNotFound, Exit.NO_SUCH_ENTRY, False),
     (storage_errors.AmbiguousId, Exit.REFUSED, False),
     (storage_errors.IdConflict, Exit.REFUSED, False),
+    (storage_errors.EntryHeld, Exit.TEMPORARY, True),
+    (storage_errors.IllegalTransition, Exit.REFUSED, False),
     (storage_errors.StorageFull, Exit.NOT_STORED, True),
     (storage_errors.StorageReadOnly, Exit.NOT_STORED, True),
     (storage_errors.StorageBusy, Exit.TEMPORARY, True),

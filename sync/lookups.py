@@ -1,0 +1,271 @@
+"""Entries in doubt during a pass: settle what time settles, claim a look-up when one is due, write down what it showed.
+
+Runs inside the drain's transactions. The decisions are `reconcile.py`, the reading is `looking.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from storage import control, doubts
+from storage.database import Transaction
+from storage.doubts import Doubt, Look, Unsettled
+from storage.guarded import from_ms
+from storage.records import Result
+from sync import matching, reconcile
+from sync.clock import Clock
+from sync.credentials import Tokens
+from sync.gate import Host, Mode
+from sync.hosts import Hosts
+from sync.ledger import Tally
+from sync.looking import ListCall, Looked, LookJob
+from sync.matching import Item, Kind, Match, Traits, Wanted, Window
+from sync.operations import UnknownKind, by_kind
+from sync.policy import HostNews, Step
+from sync.reconcile import Do, Now, Patience, Ruling, Seen, Strategy
+from sync.server_clock import clock_offset
+
+_MOST_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Lookups:
+    """Settles doubt for one process, by one strategy."""
+
+    strategy: Strategy
+    patience: Patience
+    call: ListCall
+    clock: Clock
+
+    def settle(self, transaction: Transaction) -> None:
+        """Move on what can be moved on without a look at the server."""
+        now = self._now(transaction)
+        for doubt in doubts.in_doubt(transaction):
+            self._obey(
+                transaction, doubt, reconcile.without_look(doubt, self.strategy, self.patience, now), now
+            )
+
+    def claim(
+        self,
+        transaction: Transaction,
+        hosts: Hosts,
+        active: Iterable[Any],
+        tokens_of: Callable[[str | None], Tokens | None],
+    ) -> LookJob | None:
+        """The reading of the list that is due now, if one is and its host may be asked. One at a time."""
+        if self.strategy in (Strategy.HOLD, Strategy.RESEND) or any(
+            job.step is Step.LOOKUP for job in active
+        ):
+            return None
+        now = self._now(transaction)
+        due = doubts.due_for_look(transaction, mono_ms=now.mono_ms, most=_MOST_AT_ONCE)
+        if not due or not self._may_ask(transaction, hosts, now):
+            return None
+        wanted = [doubt for doubt in due if self._is_wanted(transaction, doubt, now)]
+        for owner in dict.fromkeys(doubt.owner for doubt in wanted):
+            of_owner = [doubt for doubt in wanted if doubt.owner == owner]
+            held = (owner or "") in control.paused_owners(transaction)
+            tokens = None if held else tokens_of(owner)
+            if tokens is not None:
+                return self._job(transaction, owner, tokens, of_owner)
+            for doubt in of_owner:
+                self._later(transaction, doubt, now, self.patience.gap_s)
+        return None
+
+    def record(self, transaction: Transaction, hosts: Hosts, tally: Tally, looked: Looked) -> None:
+        """Write down what a reading showed about each of its entries."""
+        now = self._now(transaction)
+        trouble = looked.listing.trouble
+        if trouble is not None and trouble.news is not HostNews.NONE:
+            hosts.tell(Host.API, trouble.news, trouble.reason, from_ms(now.ms), trouble.wait_s)
+        book = _Book(transaction, looked)
+        rest: list[tuple[Doubt, Wanted, Match]] = []
+        for doubt, wanted in zip(looked.job.doubts, looked.job.wanted, strict=True):
+            match = book.match(wanted)
+            if match.kind is Kind.ONE:
+                ruling = reconcile.after_look(doubt, match, book.seen(wanted), self.patience, now)
+                if self._found(transaction, doubt, ruling, looked, now):
+                    tally.sent += 1
+                    tally.delivered += not by_kind(doubt.kind).has_signature
+                book.own(match.item, wanted.traits)
+            else:
+                rest.append((doubt, wanted, match))
+        # After the finds: what was just recognised as ours shows that the list shows what is ours.
+        for doubt, wanted, match in rest:
+            ruling = reconcile.after_look(doubt, match, book.seen(wanted), self.patience, now)
+            self._note(transaction, doubt, ruling, looked, now)
+
+    def _now(self, transaction: Transaction) -> Now:
+        offset_s = clock_offset(transaction)
+        ms = self.clock.now_ms()
+        server_ms = None if offset_s is None else ms + int(offset_s * 1000)
+        return Now(ms, self.clock.monotonic_ms(), self.clock.boot(), server_ms)
+
+    def _may_ask(self, transaction: Transaction, hosts: Hosts, now: Now) -> bool:
+        if control.get(transaction, control.PAUSE) is not None:
+            return False
+        waits = hosts.waits_until(Host.API, from_ms(now.ms)) is not None
+        return not waits and hosts[Host.API].mode is not Mode.CLOSED
+
+    def _is_wanted(self, transaction: Transaction, doubt: Doubt, now: Now) -> bool:
+        ruling = reconcile.without_look(doubt, self.strategy, self.patience, now)
+        if ruling.do is Do.LOOK or doubt.lookup_due_mono_ms == 0:  # the latter: a person asked
+            return True
+        if ruling.do is Do.WAIT and doubt.mono_ms is not None:
+            due_ms = doubt.mono_ms + int(self.patience.settle_s * 1000)
+            doubts.look_later(transaction, doubt, due_mono_ms=max(due_ms, now.mono_ms + 1))
+        elif ruling.do is not Do.WAIT:
+            self._obey(transaction, doubt, ruling, now)
+        return False
+
+    def _job(
+        self, transaction: Transaction, owner: str | None, tokens: Tokens, of_owner: list[Doubt]
+    ) -> LookJob | None:
+        found: list[tuple[Doubt, Wanted]] = []
+        for doubt in of_owner:
+            traits = _traits(doubts.sent(transaction, doubt.seq))
+            if traits is None:  # there is nothing in it by which it could be recognised
+                doubts.park(transaction, doubt, reason=reconcile.park_reason(doubt))
+                continue
+            window = Window(doubt.first_sent_server_at, doubt.last_sent_server_at)
+            found.append((doubt, Wanted(doubt.seq, traits, window)))
+        if not found:
+            return None
+        return LookJob(owner, tokens, tuple(d for d, _ in found), tuple(w for _, w in found), self.call)
+
+    def _obey(self, transaction: Transaction, doubt: Doubt, ruling: Ruling, now: Now) -> None:
+        match ruling.do:
+            case Do.PARK:
+                doubts.park(transaction, doubt, reason=ruling.reason or reconcile.HELD_REASON)
+            case Do.SEND:
+                doubts.take_for_absent(transaction, doubt)
+            case Do.RESTART:
+                doubts.restart_clock(transaction, doubt, now=now.ms, mono_ms=now.mono_ms, boot=now.boot)
+            case Do.WAIT | Do.LOOK | Do.FOUND:
+                pass
+
+    def _later(self, transaction: Transaction, doubt: Doubt, now: Now, wait_s: float) -> None:
+        doubts.look_later(transaction, doubt, due_mono_ms=now.mono_ms + max(1, int(wait_s * 1000)))
+
+    def _found(
+        self, transaction: Transaction, doubt: Doubt, ruling: Ruling, looked: Looked, now: Now
+    ) -> bool:
+        assert ruling.item is not None, "a match has an item"
+        server_id = matching.item_id(ruling.item)
+        assert server_id is not None, "a match has an id"
+        kept = {name: value for name, value in ruling.item.items() if name != "presignedUrl"}
+        answer = json.dumps({"data": kept}, ensure_ascii=False, separators=(",", ":"))
+        return doubts.record_found(
+            transaction,
+            doubt,
+            server_id=server_id,
+            status=200,
+            answer=answer,
+            result=_result("Found", "found_at_server", looked),
+            now=now.ms,
+        )
+
+    def _note(self, transaction: Transaction, doubt: Doubt, ruling: Ruling, looked: Looked, now: Now) -> None:
+        trouble = looked.listing.trouble
+        if ruling.do is Do.WAIT:
+            look = Look(
+                reason=ruling.reason,
+                clean_misses=doubt.clean_misses + ruling.clean_miss,
+                last_miss_mono_ms=looked.started_mono_ms if ruling.clean_miss else doubt.last_miss_mono_ms,
+                looked_mono_ms=now.mono_ms,
+                waited_ms=reconcile.waited_ms(doubt, now),
+                due_mono_ms=now.mono_ms + max(1, int(ruling.again_s * 1000)),
+                counts=trouble is None or trouble.online,
+            )
+            said = ruling.reason or (trouble.reason if trouble else "lookup_missed")
+            outcome = "Missed" if said == "lookup_missed" else "Unclear"
+            doubts.record_look(transaction, doubt, look, _result(outcome, said, looked), now=now.ms)
+            return
+        outcome, said = {
+            Do.SEND: ("Absent", "absent_at_server"),
+            Do.PARK: ("GivenUp", ruling.reason or reconcile.HELD_REASON),
+        }.get(ruling.do, ("Unclear", "lookup_unclear"))
+        if doubts.note_end(transaction, doubt, _result(outcome, said, looked), now=now.ms):
+            self._obey(transaction, doubt, ruling, now)
+
+
+class _Book:
+    """What one reading shows, held against what this device knows."""
+
+    def __init__(self, transaction: Transaction, looked: Looked) -> None:
+        self._transaction = transaction
+        self._looked = looked
+        self._items = list(looked.listing.items.values())
+        self._taken: set[int] = set()
+        self._own: list[tuple[Traits, Item]] = []
+        for number, item in looked.listing.items.items():
+            record = doubts.own_record(transaction, number)
+            if record is not None:
+                self._taken.add(number)
+                traits = _traits(Unsettled(0, record.kind, record.payload))
+                if traits is not None:
+                    self._own.append((traits, item))
+        self._tolerance_ms = matching.tolerance_of(self._own)
+
+    def own(self, item: Item | None, traits: Traits) -> None:
+        """One more record that is known to be ours."""
+        number = None if item is None else matching.item_id(item)
+        if item is not None and number is not None:
+            self._taken.add(number)
+            self._own.append((traits, item))
+
+    def match(self, wanted: Wanted) -> Match:
+        tolerance_ms = self._tolerance_ms or 1
+        others = doubts.rivals(self._transaction, wanted.seq, within_ms=matching.WHOLE_SECOND_MS)
+        found = matching.match(
+            wanted,
+            [traits for other in others if (traits := _traits(other)) is not None],
+            self._items,
+            taken=frozenset(self._taken),
+            tolerance_ms=tolerance_ms,
+        )
+        if found.item is not None and matching.item_id(found.item) in self._looked.listing.later:
+            return Match(Kind.UNCLEAR)
+        return found
+
+    def seen(self, wanted: Wanted) -> Seen:
+        trouble = self._looked.listing.trouble
+        complete = self._looked.listing.complete
+        return Seen(
+            started_mono_ms=self._looked.started_mono_ms,
+            online=trouble is None or trouble.online,
+            trouble=None if complete else (trouble.reason if trouble else "lookup_incomplete"),
+            witnessed=any(wanted.window.is_near(matching.made_at(item)) for _, item in self._own),
+            searchable=self._tolerance_ms is not None,
+        )
+
+
+def _traits(sent: Unsettled) -> Traits | None:
+    try:
+        return by_kind(sent.kind).traits(json.loads(sent.payload))
+    except (UnknownKind, ValueError):
+        return None
+
+
+def _result(outcome: str, reason: str, looked: Looked) -> Result:
+    listing = looked.listing
+    trouble = listing.trouble
+    detail = f"{len(listing.items)} interventions on {listing.pages} pages"
+    status = trouble.status if trouble is not None else 200
+    return Result(outcome, reason, looked.duration_ms, status=status, detail=detail)
+
+
+def next_look_s(transaction: Transaction, *, settle_s: float, clock: Clock) -> float | None:
+    """Seconds until doubt can be settled further, by time or by a look-up; None where nothing is in doubt."""
+    mono_ms, boot = clock.monotonic_ms(), clock.boot()
+    settle_ms = int(settle_s * 1000)
+    moments = []
+    for doubt in doubts.in_doubt(transaction):
+        if doubt.boot != boot or doubt.mono_ms is None:
+            moments.append(mono_ms + settle_ms)
+        else:
+            moments.append(max(doubt.mono_ms + settle_ms, doubt.lookup_due_mono_ms or 0))
+    return None if not moments else max(0.0, (min(moments) - mono_ms) / 1000)

@@ -1,0 +1,88 @@
+"""What a person says about one entry, carried out: it arrived, it did not, it goes unsigned, it is given up.
+
+Rules are in `storage/settlements.py`; here ids are resolved, the worker is woken, and the answer is put into words
+that programs read. The kinds that are harmless to repeat come from the registry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from storage import control, settlements
+from storage.claims import Moment
+from storage.database import Database, Transaction
+from storage.lifecycle import State
+from storage.queries import Reader
+from sync.clock import Clock
+from sync.operations import OPERATIONS
+
+REPEATABLE: Final = frozenset(operation.kind for operation in OPERATIONS if operation.repeatable)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of the entry. `may_exist`: the server has it or may have it, although it was given up here."""
+
+    id: str
+    state: State
+    choice: str
+    may_exist: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The shape of `settle --json` and `discard --json`."""
+        warnings = ["record_may_exist"] if self.may_exist else []
+        return {
+            "schema": 1,
+            "id": self.id,
+            "state": self.state.value,
+            "choice": self.choice,
+            "warnings": warnings,
+        }
+
+
+def settle_arrived(database: Database, suffix: str, server_id: int, clock: Clock) -> Settled:
+    """The server has it under `server_id`.
+
+    Raises: EntryNotFound, AmbiguousId, EntryHeld, IllegalTransition.
+    """
+    with database.write() as transaction:
+        id, moment = _entry(transaction, suffix), _moment(clock)
+        state = settlements.arrived(transaction, id, server_id, moment=moment, repeatable_kinds=REPEATABLE)
+        control.wake(transaction, now=moment.now)
+    return Settled(id, state, "arrived")
+
+
+def settle_not_arrived(database: Database, suffix: str, clock: Clock) -> Settled:
+    """The server does not have it; it is sent again. Raises: as `settle_arrived`."""
+    with database.write() as transaction:
+        id, moment = _entry(transaction, suffix), _moment(clock)
+        state = settlements.not_arrived(transaction, id, moment=moment, repeatable_kinds=REPEATABLE)
+        control.wake(transaction, now=moment.now)
+    return Settled(id, state, "not_arrived")
+
+
+def settle_unsigned(database: Database, suffix: str, clock: Clock) -> Settled:
+    """It ends without its signature at the server. Raises: as `settle_arrived`."""
+    with database.write() as transaction:
+        id, moment = _entry(transaction, suffix), _moment(clock)
+        state = settlements.unsigned(transaction, id, moment=moment, repeatable_kinds=REPEATABLE)
+        control.wake(transaction, now=moment.now)
+    return Settled(id, state, "unsigned")
+
+
+def discard(database: Database, suffix: str, why: str, clock: Clock) -> Settled:
+    """It is given up, and kept. Raises: as `settle_arrived`."""
+    with database.write() as transaction:
+        id, moment = _entry(transaction, suffix), _moment(clock)
+        may_exist = settlements.discard(transaction, id, why, moment=moment, repeatable_kinds=REPEATABLE)
+        control.wake(transaction, now=moment.now)
+    return Settled(id, State.DISCARDED, "discarded", may_exist)
+
+
+def _entry(transaction: Transaction, suffix: str) -> str:
+    return Reader(transaction.cursor).resolve(suffix)
+
+
+def _moment(clock: Clock) -> Moment:
+    return Moment(clock.now_ms(), clock.monotonic_ms(), clock.boot())
