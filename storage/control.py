@@ -22,6 +22,9 @@ REPORT: Final = "report"  # what the worker is doing, or did last, for those who
 WORKER: Final = "worker"  # {"pid", "since", "beat_at"}
 CLOCK: Final = "clock"  # {"offset_s", "samples"}
 LAST_SUCCESS: Final = "last_success"
+SUSPECTS: Final = "suspects"  # {reason: ids in a row}: what was met, and nobody has got through since
+ALONE: Final = "alone"  # ids of entries that met something while others got through
+CLOCK_BASE: Final = "clock_base"  # {"boot", "parted_ms"}: wall clock minus monotonic time
 GATE: Final = (
     "gate:"  # + host: {"mode", "reason", "since", "probe_at", "hold_until", "failures", "proven_at"}
 )

@@ -57,6 +57,7 @@ class Held:
     attempt_n: int
     first_attempt_at: int | None
     link_failures: int
+    yields: int
     lease_owner: str | None
     lease_fence: int
     lease_expires_at: int | None

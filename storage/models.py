@@ -33,7 +33,7 @@ class Entry(SQLModel, table=True):
     # where the statement repeats its condition word for word.
     __table_args__ = (
         Index("ix_entry_state", "state", "seq"),
-        Index("ix_entry_ready", "due_at", "seq", sqlite_where=text("state = 'pending'")),
+        Index("ix_entry_ready", "due_at", "yields", "seq", sqlite_where=text("state = 'pending'")),
         Index("ix_entry_owed", "due_at", "url_expires_at", "seq", sqlite_where=text("state = 'accepted'")),
         Index("ix_entry_waits_until", "due_at", sqlite_where=text("due_at > 0")),
         Index("ix_entry_needs_action", "seq", sqlite_where=text(NEEDS_ACTION_SQL)),
@@ -87,6 +87,8 @@ class Entry(SQLModel, table=True):
     attempt_n: int = Field(default=0, sa_column=Column(Integer, nullable=False))
     first_attempt_at: int | None = Field(default=None, sa_column=Column(BigInteger))
     link_failures: int = Field(default=0, sa_column=Column(Integer, nullable=False))
+    # How far it stands back for others: who was set back is not the next canary, in capture order or not.
+    yields: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
     first_sent_at: int | None = Field(default=None, sa_column=Column(BigInteger))
     last_sent_at: int | None = Field(default=None, sa_column=Column(BigInteger))
 

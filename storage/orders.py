@@ -14,7 +14,7 @@ from storage.guarded import ADD_ATTEMPT, Held, change, freed, held, move
 from storage.lifecycle import Event, State
 
 # A released entry starts with a fresh budget: the person knows why it is worth trying again.
-_FRESH: Final = {"attempts": 0, "first_attempt_at": None, "link_failures": 0, "due_at": 0}
+_FRESH: Final = {"attempts": 0, "first_attempt_at": None, "link_failures": 0, "due_at": 0, "yields": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def _obey(transaction: Transaction, row: Held, ordered: Ordered, now: int) -> No
     if ordered.did == "hastened":
         # One in doubt is looked up now; that shortens no settling time, and a miss before its end counts for nothing.
         look = {"lookup_due_mono_ms": 0} if row.state is State.IN_DOUBT else {}
-        change(transaction, row, due_at=0, **look, **freed(row))
+        change(transaction, row, due_at=0, yields=0, **look, **freed(row))
         return
     event = Event.RELEASE if ordered.did == "released" else Event.REQUEUE
     n = row.attempt_n + 1

@@ -151,6 +151,7 @@ def record_accepted(
         "attempts": 0,
         "first_attempt_at": None,
         "link_failures": 0,
+        "yields": 0,
     }
     next_lease = None
     if row.has_signature and mine and upload_next:
@@ -229,13 +230,17 @@ def record_uploaded(transaction: Transaction, seq: int, lease: Lease, result: Re
 
 @dataclass(frozen=True, slots=True)
 class Setback:
-    """What a try that did not succeed does to its entry. `doubt` holds the settling clock where there is doubt."""
+    """What a try that did not succeed does to its entry. `doubt` holds the settling clock where there is doubt.
+
+    `yields` is how much further back it goes among those that are ready.
+    """
 
     event: Event
     reason: str
     due_at: int = 0
     counted: bool = False
     link_failure: bool = False
+    yields: int = 0
     certainly_created: bool = False
     doubt: dict[str, object] | None = None
 
@@ -254,6 +259,8 @@ def record_setback(
         changes["first_attempt_at"] = row.first_attempt_at or now
     if setback.link_failure:
         changes["link_failures"] = row.link_failures + 1
+    if setback.yields:
+        changes["yields"] = row.yields + setback.yields
     if setback.certainly_created:
         changes["certainly_created"] = 1
     if setback.doubt is not None:

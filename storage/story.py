@@ -6,14 +6,15 @@ import json
 from typing import Any, Final
 
 from storage.queries import Reader, iso
+from storage.upload_host import upload_host
 
 _FACTS: Final = (
     "seq", "payload", "stage", "idempotency_key", "link_failures", "lease_owner", "lease_expires_at", "doubt_at",
-    "certainly_created", "url_expires_at", "url_held", "clock_suspect", "clock_offset_ms", "person_note",
+    "certainly_created", "url_expires_at", "presigned_url", "clock_suspect", "clock_offset_ms", "person_note",
 )  # fmt: skip
 _FACTS_SQL: Final = """
     SELECT seq, payload, stage, idempotency_key, link_failures, lease_owner, lease_expires_at, doubt_at,
-           certainly_created, url_expires_at, presigned_url IS NOT NULL, clock_suspect, clock_offset_ms, person_note
+           certainly_created, url_expires_at, presigned_url, clock_suspect, clock_offset_ms, person_note
     FROM entry WHERE id = ?
 """
 _ATTEMPT: Final = (
@@ -54,7 +55,11 @@ def story(reader: Reader, id: str) -> dict[str, Any]:
         "lease": facts["lease_owner"] and {"expires_at": iso(facts["lease_expires_at"])},
         "in_doubt_since": iso(facts["doubt_at"]),
         "certainly_created": bool(facts["certainly_created"]),
-        "upload_url": {"held": bool(facts["url_held"]), "expires_at": iso(facts["url_expires_at"])},
+        "upload_url": {
+            "held": facts["presigned_url"] is not None,
+            "host": upload_host(facts["presigned_url"]) or None,
+            "expires_at": iso(facts["url_expires_at"]),
+        },
         "clock_suspect": bool(facts["clock_suspect"]),
         "clock_offset_s": None if facts["clock_offset_ms"] is None else facts["clock_offset_ms"] / 1000,
         "note": facts["person_note"],

@@ -110,7 +110,9 @@ class Drain:
 
     def _pass(self, ask: Ask, progress: Callable[[DrainReport], None]) -> DrainReport:
         started_s = self._clock.monotonic_s()
-        hosts = Hosts(probe_cap_s=self._rules.probe_cap_s, rng=self._rng)
+        hosts = Hosts(
+            probe_cap_s=self._rules.probe_cap_s, rng=self._rng, hold_spread_s=self._rules.start_spread_s
+        )
         open_pass(
             self._database, hosts, self._intake, self._lookups, rules=self._rules, ask=ask, clock=self._clock
         )

@@ -138,7 +138,10 @@ def _owner_held(story: Mapping[str, Any], control: Mapping[str, Any], words: Lan
 def _at_gate(
     story: Mapping[str, Any], control: Mapping[str, Any], now: datetime, words: Language, host: Host
 ) -> Explained | None:
-    gate = Gate.from_json(control.get(f"gate:{host.value}"))
+    key = host.value
+    if story["state"] == "accepted" and (story.get("upload_url") or {}).get("host"):
+        key = f"{key}:{story['upload_url']['host']}"
+    gate = Gate.from_json(control.get(f"gate:{key}"))
     moment = waits_until(gate, now)
     if moment is None and gate.mode is not Mode.CLOSED:
         return None

@@ -59,9 +59,17 @@ class Gate(NamedTuple):
 
 
 def answered(gate: Gate, now: datetime) -> Gate:
-    """The host did its part: full width, everything forgotten but a wait that it named itself."""
+    """The host did its part: full width, everything forgotten but a wait that is not over.
+
+    A success that was on the wire when the gate closed ends no wait that the host named, nor one that it earned with
+    trouble after trouble. It only shows that a link which failed once is not dead: then one may go first.
+    """
     if gate.hold_until is not None and gate.hold_until > now:
         return gate._replace(proven_at=now)
+    if gate.mode is Mode.CLOSED and gate.probe_at is not None and gate.probe_at > now:
+        if gate.failures >= TROUBLES_TO_CLOSE:
+            return gate._replace(proven_at=now)
+        return Gate(Mode.CANARY, gate.reason, now, proven_at=now)
     if gate.mode is Mode.OPEN and gate.failures == 0 and gate.hold_until is None:
         return gate._replace(proven_at=now)
     return Gate(Mode.OPEN, since=now, proven_at=now)
@@ -110,6 +118,20 @@ def clamped(gate: Gate, now: datetime, *, probe_cap_s: float, hold_cap_s: float)
     if hold_until is not None:
         hold_until = min(hold_until, now + timedelta(seconds=hold_cap_s))
     return gate._replace(probe_at=probe_at, hold_until=hold_until)
+
+
+def shifted(gate: Gate, by_s: float) -> Gate:
+    """The same gate after the wall clock jumped by `by_s`: what it waits for has moved as well."""
+    return gate._replace(
+        since=_moved(gate.since, by_s),
+        probe_at=_moved(gate.probe_at, by_s),
+        hold_until=_moved(gate.hold_until, by_s),
+        proven_at=_moved(gate.proven_at, by_s),
+    )
+
+
+def _moved(at: datetime | None, by_s: float) -> datetime | None:
+    return None if at is None else at + timedelta(seconds=by_s)
 
 
 def waits_until(gate: Gate, now: datetime) -> datetime | None:

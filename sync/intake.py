@@ -6,6 +6,7 @@ closed or unproven, kinds with a signature are not sent: one canary tries, the o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,17 +17,20 @@ from storage.database import Transaction
 from storage.guarded import from_ms, to_ms
 from storage.readiness import Due, Filter
 from storage.records import park_unsent
+from storage.upload_host import upload_host
 from sync.clock import Clock
 from sync.credentials import Tokens
 from sync.delivery import Job, RequestDamaged, Work, build_request
-from sync.gate import Host, Mode
+from sync.gate import Gate, Host, Mode
 from sync.holds import hold_owner
-from sync.hosts import Hosts
+from sync.hosts import Hosts, second_opinion_after, upload_key
 from sync.ledger import Ledger
 from sync.operations import UnknownKind, by_kind
-from sync.policy import Step
+from sync.policy import LINK_TRIES, Step
 from sync.server_clock import clock_offset
 
+# How many owed signatures are looked at beyond those that may go.
+_LOOK_AHEAD: Final = 16
 # Tokens this close to their end would be refused before the request arrives.
 _TOKEN_MARGIN: Final = timedelta(seconds=5)
 
@@ -60,15 +64,14 @@ class Intake:
     def _uploads(
         self, transaction: Transaction, ledger: Ledger, active: list[Work], idle: int, now: datetime
     ) -> list[Job]:
-        uploads = sum(job.step is Step.UPLOAD for job in active)
-        most = _width(ledger.hosts, Host.UPLOAD, now, uploads, idle)
+        most = idle
         if ledger.budget.spent:
-            most = min(most, 0 if uploads else 1)
+            most = min(most, 0 if any(job.step is Step.UPLOAD for job in active) else 1)
         jobs: list[Job] = []
         left_out = True
         while left_out and len(jobs) < most:
             left_out = False
-            for due in readiness.due_uploads(transaction, most - len(jobs)):
+            for due in _owed(transaction, ledger.hosts, [*active, *jobs], most - len(jobs), now):
                 if due.presigned_url is None:
                     park_unsent(transaction, due.seq, reason="signature_url_lost")
                     left_out = True
@@ -180,39 +183,87 @@ class Intake:
             operation=operation,
             tokens=tokens,
             tokens_proven=ledger.proven(transaction, tokens),
+            link_failures=due.link_failures,
         )
 
     def _lease_until(self, now: datetime) -> int:
         return to_ms(now + timedelta(seconds=self.lease_s))
 
 
-def _width(hosts: Hosts, host: Host, now: datetime, active: int, idle: int) -> int:
+def _width(hosts: Hosts, host: Host | str, now: datetime, active: int, idle: int) -> int:
     """How many more jobs may go to this host now."""
     if hosts.waits_until(host, now) is not None:
         return 0
     if hosts[host].mode is Mode.OPEN:
         return idle
-    return min(
-        idle, max(0, 1 - active)
-    )  # a closed gate whose time has come gets a canary like an unproven one
+    # A closed gate whose time has come gets a canary like an unproven one.
+    return min(idle, max(0, 1 - active))
+
+
+def _owed(transaction: Transaction, hosts: Hosts, active: list[Work], most: int, now: datetime) -> list[Due]:
+    """At most `most` signatures that may go now, each host at the width of its own gate."""
+    looked_at = most + _LOOK_AHEAD
+    while True:
+        dues = readiness.due_uploads(transaction, looked_at)
+        chosen = _choose(dues, hosts, active, most, now)
+        # What waits for a dead host of its own may stand in front of everything else.
+        if len(chosen) >= most or len(dues) < looked_at:
+            return chosen
+        looked_at *= 4
+
+
+def _choose(dues: list[Due], hosts: Hosts, active: list[Work], most: int, now: datetime) -> list[Due]:
+    """Of `dues`, in their order, those that their hosts let pass; where one may go, it is the one least tried."""
+    in_flight = Counter(
+        upload_key(job.url) for job in active if isinstance(job, Job) and job.step is Step.UPLOAD
+    )
+    waiting: dict[str, list[Due]] = {}
+    for due in dues:
+        waiting.setdefault(upload_key(due.presigned_url), []).append(due)
+    chosen: set[int] = set()
+    for key, group in waiting.items():
+        width = _width(hosts, key, now, in_flight[key], most)
+        if width < len(group) and hosts[key].mode is not Mode.OPEN:
+            least_tried = sorted(group, key=lambda due: due.attempts + due.link_failures)
+            chosen.update(due.seq for due in least_tried[:width])
+        else:
+            chosen.update(due.seq for due in group[:width])
+    return [due for due in dues if due.seq in chosen][:most]
 
 
 def _signed_width(
     transaction: Transaction, hosts: Hosts, now: datetime, active: list[Work], width: int
 ) -> int:
     """How many kinds with a signature may be sent: each POST mints a URL that has to be used."""
-    if hosts[Host.UPLOAD].mode is Mode.OPEN and hosts.waits_until(Host.UPLOAD, now) is None:
+    gate, waits = hosts[Host.UPLOAD], hosts.waits_until(Host.UPLOAD, now) is not None
+    if gate.mode is Mode.OPEN and not waits:
         return width
-    if hosts.waits_until(Host.UPLOAD, now) is not None:
+    alone = _second_opinion(transaction, gate, now)
+    if waits and not alone:
         return 0
-    if any(job.has_signature for job in active):
+    host = hosts.main_upload_host
+    if any(job.has_signature and _may_concern(job, host) for job in active):
         return 0
     # While the host is in trouble, the entry that waits for it is the canary, also through its backoff. A host that
     # is merely unproven is not judged by one entry whose own upload keeps failing.
     # Nor is one in trouble for ever: a canary that failed again and again makes way for another.
-    in_trouble = hosts[Host.UPLOAD].failures > 0
-    owed = readiness.any_canary(transaction) if in_trouble else readiness.any_owed_now(transaction)
-    return 0 if owed else min(width, 1)
+    if gate.failures > 0:
+        owed = readiness.any_canary(transaction, host, tries=LINK_TRIES)
+    else:
+        owed = readiness.any_owed_now(transaction, host)
+    return 0 if owed and not alone else min(width, 1)
+
+
+def _second_opinion(transaction: Transaction, gate: Gate, now: datetime) -> bool:
+    """Whether the upload host is shut for so long that one more entry may find out whether it is still the one."""
+    if gate.mode is not Mode.CLOSED or gate.since is None:
+        return False
+    return now - gate.since >= second_opinion_after(readiness.count_owed(transaction, 10))
+
+
+def _may_concern(job: Work, host: str) -> bool:
+    """Whether the end of this job says something of the upload host: a send does, its URL is still to come."""
+    return isinstance(job, Job) and (job.step is Step.SEND or not host or upload_host(job.url) == host)
 
 
 def _due(transaction: Transaction, ledger: Ledger, active: list[Work], signed: int, width: int) -> list[Due]:
@@ -224,7 +275,7 @@ def _due(transaction: Transaction, ledger: Ledger, active: list[Work], signed: i
     dues = readiness.due_sends(transaction, Filter(signed=False, retries=repeats), width)
     if signed > 0:
         dues += readiness.due_sends(transaction, Filter(unsigned=False, retries=repeats), signed)
-    return sorted(dues, key=lambda due: due.seq)[:width]
+    return sorted(dues, key=lambda due: (due.yields, due.seq))[:width]
 
 
 def _server_ms(now: datetime, offset_s: float | None) -> int | None:

@@ -12,21 +12,20 @@ from datetime import datetime
 from random import Random
 from typing import Final
 
-from storage import control, records
+from storage import control, readiness, records
 from storage.claims import doubt_clock
 from storage.database import Transaction
-from storage.guarded import to_ms
+from storage.guarded import from_ms, to_ms
 from storage.lifecycle import Event
-from storage.readiness import CANARY_TRIES
 from storage.records import Answer, Kept, Result
-from sync import holds, policy
+from sync import holds, policy, second_opinion
 from sync import outcome as o
 from sync.clock import Clock
 from sync.credentials import Tokens
 from sync.delivery import Finished, Job
-from sync.gate import Gate, Host
-from sync.hosts import Hosts
-from sync.policy import HostNews, Limits, Pause, RetryBudget, Step, Tried, Verdict
+from sync.gate import Host
+from sync.hosts import Hosts, Snapshot, upload_key
+from sync.policy import FAR_BACK, LINK_TRIES, HostNews, Limits, Pause, RetryBudget, Step, Tried, Verdict
 from sync.secret import redact
 from sync.server_clock import clock_offset, note_offset
 
@@ -34,7 +33,6 @@ from sync.server_clock import clock_offset, note_offset
 SUSPICIOUS_REJECTIONS: Final = 5
 _NOTE_EVERY_S: Final = 1.0
 _PROVEN: Final = "proven:tokens:"  # + fingerprint of a pair that the server took
-_HOST_OF: Final = {Step.SEND: Host.API, Step.UPLOAD: Host.UPLOAD}
 
 
 @dataclass(slots=True)
@@ -46,6 +44,10 @@ class Tally:
     delivered: int = 0
     stopped_by: str | None = None
     proven_tokens: set[str] = field(default_factory=set)
+    sent_kinds: set[str] = field(default_factory=set)
+
+    def copy(self) -> Tally:
+        return replace(self, proven_tokens=set(self.proven_tokens), sent_kinds=set(self.sent_kinds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Checkpoint:
     """The counts at the start of a transaction."""
 
     tally: Tally
-    gates: tuple[dict[Host, Gate], dict[Host, Gate]]
+    gates: Snapshot
     budget_tokens: float
     noted: tuple[datetime | None, datetime | None]
 
@@ -106,7 +108,7 @@ class Ledger:
     def checkpoint(self) -> Checkpoint:
         """What is counted so far."""
         return Checkpoint(
-            replace(self.tally, proven_tokens=set(self.tally.proven_tokens)),
+            self.tally.copy(),
             self.hosts.snapshot(),
             self.budget.tokens,
             (self._success_at, self._offset_at),
@@ -114,7 +116,7 @@ class Ledger:
 
     def restore(self, before: Checkpoint) -> None:
         """Forget what a transaction that was not committed would have counted."""
-        self.tally = replace(before.tally, proven_tokens=set(before.tally.proven_tokens))
+        self.tally = before.tally.copy()
         self.hosts.restore(before.gates)
         self.budget.tokens = before.budget_tokens
         self._success_at, self._offset_at = before.noted
@@ -134,8 +136,23 @@ class Ledger:
         if isinstance(outcome, o.Uploaded):
             self._uploaded(transaction, finished, outcome, now)
             return None
-        tried = Tried(job.step, job.attempts, job.first_attempt_at)
+        # As stored now: a jump of the clock during the exchange has moved it.
+        first_at = readiness.first_attempt_at(transaction, job.seq)
+        tried = Tried(
+            job.step, job.attempts, None if first_at is None else from_ms(first_at), job.link_failures
+        )
         verdict = policy.decide(outcome, tried, now=now, limits=self._limits, rng=self._rng)
+        verdict = second_opinion.weigh(
+            transaction,
+            job,
+            outcome,
+            verdict,
+            tried,
+            sent_some=job.kind in self.tally.sent_kinds,
+            now=now,
+            limits=self._limits,
+            rng=self._rng,
+        )
         self._set_back(transaction, finished, outcome, verdict, now)
         return None
 
@@ -196,7 +213,10 @@ class Ledger:
     def _sent_well(self, transaction: Transaction, job: Job, now: datetime) -> None:
         self.hosts.tell(Host.API, HostNews.ANSWERED, "", now)
         self.budget.succeeded()
+        self.tally.sent_kinds.add(job.kind)
         control.clear(transaction, "rejections")
+        second_opinion.got_through(transaction, now)
+        readiness.forgive(transaction, below=FAR_BACK)
         self._note_success(transaction, now)
         holds.forget_probe(transaction, job.owner)
         if job.tokens is not None and not self.proven(transaction, job.tokens):
@@ -207,7 +227,7 @@ class Ledger:
     def _uploaded(
         self, transaction: Transaction, finished: Finished, outcome: o.Uploaded, now: datetime
     ) -> None:
-        self.hosts.tell(Host.UPLOAD, HostNews.ANSWERED, "", now)
+        self.hosts.tell(host_of(finished.job), HostNews.ANSWERED, "", now)
         self.budget.succeeded()
         self._note_success(transaction, now)
         job = finished.job
@@ -227,7 +247,7 @@ class Ledger:
     ) -> None:
         job, now_ms = finished.job, to_ms(now)
         due_at = verdict.due_at
-        if job.step is Step.UPLOAD and verdict.link_failure and job.link_failures + 1 >= CANARY_TRIES:
+        if job.step is Step.UPLOAD and verdict.link_failure and job.link_failures + 1 >= LINK_TRIES:
             # Its host was in reach and it still failed: from here on the trouble is its own, and so is the wait.
             due_at = policy.next_attempt_at(
                 job.link_failures + 1, now=now, hint_s=None, limits=self._limits, rng=self._rng
@@ -238,6 +258,7 @@ class Ledger:
             due_at=0 if due_at is None else to_ms(due_at),
             counted=verdict.counted,
             link_failure=verdict.link_failure,
+            yields=verdict.yields if job.step is Step.SEND else 0,
             certainly_created=verdict.certainly_created,
             doubt=doubt_clock(now_ms, self._clock.monotonic_ms(), self._clock.boot())
             if verdict.event is Event.DOUBT
@@ -246,7 +267,7 @@ class Ledger:
         records.record_setback(
             transaction, job.seq, job.lease, setback, _result(finished, outcome), now=now_ms
         )
-        self.hosts.tell(_HOST_OF[job.step], verdict.host, verdict.reason, now, verdict.hold_s)
+        self.hosts.tell(host_of(job), verdict.host, verdict.reason, now, verdict.hold_s)
         if verdict.pause is Pause.OWNER:
             holds.hold_owner(transaction, job.owner, job.tokens, outcome.sentence, now)
             self.tally.stopped_by = verdict.reason
@@ -278,6 +299,11 @@ class Ledger:
     def _pause(self, transaction: Transaction, reason: str, detail: str, now: datetime) -> None:
         holds.pause_queue(transaction, reason, detail, now)
         self.tally.stopped_by = reason
+
+
+def host_of(job: Job) -> Host | str:
+    """The gate that this job has to pass."""
+    return Host.API if job.step is Step.SEND else upload_key(job.url)
 
 
 def _result(finished: Finished, outcome: o.Outcome) -> Result:

@@ -71,7 +71,8 @@ def _look_around(database: Database, hosts: Hosts, rules: Rules, ask: Ask, clock
     now = clock.now()
     with database.read() as transaction:
         # Where the oldest owed signature has to go is the upload host, as far as it is known.
-        targets = {Host.API: rules.api_url, Host.UPLOAD: readiness.first_owed_url(transaction)}
+        owed = readiness.first_owed_url(transaction, hosts.main_upload_host)
+        targets = {Host.API: rules.api_url, Host.UPLOAD: owed}
     for host, url in targets.items():
         waits = hosts.waits_until(host, now) is not None
         if hosts[host].mode is not Mode.CLOSED or url is None or (waits and not ask.looked):

@@ -192,9 +192,11 @@ def _auth(sent: _Sent) -> Outcome:
 
 
 def _forbidden(sent: _Sent) -> Outcome:
-    if sent.tokens_proven and not speaks_of_sign_in(sent.reply):
+    if speaks_of_sign_in(sent.reply):
+        return _auth(sent)
+    if sent.tokens_proven:
         return Rejected(reason="forbidden", **_told(sent.reply))
-    return _auth(sent)
+    return AuthRequired(reason="auth_required", perhaps_only_this=True, **_told(sent.reply))
 
 
 def _missing(sent: _Sent) -> Outcome:

@@ -79,9 +79,10 @@ class InDoubt(_Told):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthRequired(_Told):
-    """The tokens are missing, expired or refused."""
+    """The tokens are missing, expired or refused. `perhaps_only_this`: for this entry, nothing was said of tokens."""
 
     name: ClassVar[str] = "auth_required"
+    perhaps_only_this: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

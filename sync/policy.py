@@ -18,7 +18,13 @@ from sync import outcome as o
 RETRY_AFTER_CAP_S: Final = 3600.0
 _BUDGET_TOKENS: Final = 10.0
 _BUDGET_RETURN: Final = 0.5
-_SICK: Final = frozenset({500, 502, 503})
+_SICK: Final = frozenset({500, 502, 503, 504})
+# So often a try may fail with the link before the trouble is taken for the entry's own.
+LINK_TRIES: Final = 3
+_SILENT: Final = frozenset({"answer_late"})
+# Among those that are ready it goes one back for what is likely the link's, and for good for what may be its own.
+ONE_BACK: Final = 1
+FAR_BACK: Final = 3
 
 
 class Step(StrEnum):
@@ -63,6 +69,7 @@ class Tried:
     step: Step
     attempts: int
     first_attempt_at: datetime | None
+    link_failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ class Verdict:
     certainly_created: bool = False
     hold_s: float | None = None
     pause: Pause | None = None
+    yields: int = 0  # how far it stands back, so that another entry goes next
 
 
 Setback = (
@@ -132,17 +140,26 @@ def decide(outcome: Setback, tried: Tried, *, now: datetime, limits: Limits, rng
             verdict = _retry(outcome, tried, now, limits, rng)
         case o.Unreachable() | o.NotOurs():
             # The gate does the waiting for all entries of this host: one wait, not one for each.
-            verdict = Verdict(Event.RETRY, reason, HostNews.UNREACHABLE, link_failure=True)
+            far = tried.link_failures + 1 >= LINK_TRIES
+            verdict = Verdict(
+                Event.RETRY,
+                reason,
+                HostNews.UNREACHABLE,
+                link_failure=True,
+                yields=FAR_BACK if far else ONE_BACK,
+            )
         case o.InDoubt():
-            # A lost answer says nothing about the server; one that calls itself broken must not be fed the whole queue.
-            news = HostNews.TROUBLED if outcome.status in _SICK else HostNews.NONE
+            # A lost answer says nothing about the server; one that is broken or silent must not be fed the whole queue.
+            troubled = outcome.status in _SICK or reason in _SILENT
+            news = HostNews.TROUBLED if troubled else HostNews.NONE
             verdict = Verdict(
                 Event.DOUBT, reason, news, counted=True, certainly_created=outcome.certainly_created
             )
         case o.AuthRequired():
-            verdict = Verdict(Event.RETRY, reason, HostNews.ANSWERED, pause=Pause.OWNER)
+            back = FAR_BACK if outcome.perhaps_only_this else ONE_BACK
+            verdict = Verdict(Event.RETRY, reason, HostNews.ANSWERED, pause=Pause.OWNER, yields=back)
         case o.EndpointMissing():
-            verdict = Verdict(Event.RETRY, reason, HostNews.ANSWERED, pause=Pause.QUEUE)
+            verdict = Verdict(Event.RETRY, reason, HostNews.ANSWERED, pause=Pause.QUEUE, yields=FAR_BACK)
         case o.Rejected():
             verdict = Verdict(Event.REJECT, reason, HostNews.ANSWERED)
         case o.TargetMissing():
@@ -160,7 +177,7 @@ def decide(outcome: Setback, tried: Tried, *, now: datetime, limits: Limits, rng
 def _retry(outcome: o.Retryable, tried: Tried, now: datetime, limits: Limits, rng: Random) -> Verdict:
     if not outcome.counts:
         wait_s = min(outcome.retry_after_s or backoff_s(4, limits, rng), RETRY_AFTER_CAP_S)
-        return Verdict(Event.RETRY, outcome.reason, HostNews.HELD, hold_s=wait_s)
+        return Verdict(Event.RETRY, outcome.reason, HostNews.HELD, hold_s=wait_s, yields=FAR_BACK)
     if exhausted(tried, now, limits):
         return Verdict(Event.PARK, "attempts_exhausted", HostNews.TROUBLED, counted=True)
     due_at = next_attempt_at(

@@ -8,7 +8,7 @@ from storage import control, doubts, readiness
 from storage.database import Database
 from sync.clock import Clock
 from sync.credentials import Credentials
-from sync.gate import Gate, Host, waits_until
+from sync.gate import Gate, waits_until
 from sync.lookups import next_look_s
 from sync.reconcile import still_promising
 from sync.server_clock import clock_offset
@@ -57,7 +57,7 @@ def next_moment(database: Database, *, settle_s: float, clock: Clock) -> datetim
         waiting = readiness.anything_due(transaction, now=clock.now_ms())
     moments = [] if due_at is None else [datetime.fromtimestamp(due_at / 1000, UTC)]
     if waiting:
-        waits = (waits_until(Gate.from_json(gates.get(host.value)), now) for host in Host)
+        waits = (waits_until(Gate.from_json(gate), now) for gate in gates.values())
         moments += [each for each in waits if each is not None]
     if settles_s is not None:
         moments.append(now + timedelta(seconds=settles_s + 0.05))

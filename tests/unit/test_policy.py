@@ -37,7 +37,8 @@ def verdict(outcome: Setback, tried: Tried = SEND, limits: Limits = LIMITS) -> V
         (o.InDoubt(reason="answer_lost"), Event.DOUBT, HostNews.NONE, True, None),
         (o.InDoubt(reason="server_trouble", status=500), Event.DOUBT, HostNews.TROUBLED, True, None),
         (o.InDoubt(reason="server_trouble", status=503), Event.DOUBT, HostNews.TROUBLED, True, None),
-        (o.InDoubt(reason="server_trouble", status=504), Event.DOUBT, HostNews.NONE, True, None),
+        (o.InDoubt(reason="server_trouble", status=504), Event.DOUBT, HostNews.TROUBLED, True, None),
+        (o.InDoubt(reason="answer_late"), Event.DOUBT, HostNews.TROUBLED, True, None),
         (
             o.InDoubt(reason="conflict", status=409, certainly_created=True),
             Event.DOUBT,

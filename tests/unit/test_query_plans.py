@@ -102,9 +102,17 @@ def test_waking_touches_only_what_waits(scratch: Scratch) -> None:
         ("_CLAMP_DUE", "ix_entry_waits_until"),
         ("_IN_STATE", "ix_entry_state"),
         ("_LEASED", "ix_entry_leased"),
+        ("_FORGIVE", "ix_entry_ready"),
+        ("_OTHER_READY", "ix_entry_ready"),
+        ("_OTHER_SENT", "ix_entry_state"),
+        ("_SHIFT", "ix_entry_state"),
+        ("_OWED_NOW", "ix_entry_owed"),
+        ("_ANY_CANARY", "ix_entry_state"),
+        ("_OWED_SOME", "ix_entry_state"),
+        ("_FIRST_OWED_URL", "ix_entry_state"),
     ],
 )
-def test_statement_of_the_rescue_uses_its_index(scratch: Scratch, name: str, index: str) -> None:
+def test_statement_of_a_pass_uses_its_index(scratch: Scratch, name: str, index: str) -> None:
     steps = plan(scratch, sql_of(scratch, getattr(readiness if hasattr(readiness, name) else claims, name)))
     assert any(index in step for step in steps), steps
     assert not [step for step in steps if step.startswith("SCAN") and index not in step]

@@ -19,6 +19,8 @@ def upgrade() -> None:
         sa.Column("captured_mono_ms", sa.BigInteger(), nullable=True),
         sa.Column("captured_boot", sa.Text(), nullable=True),
         sa.Column("row_digest", sa.Text(), nullable=True),
+        # How far it stands back for others after a setback that was not its own fault.
+        sa.Column("yields", sa.Integer(), nullable=False, server_default="0"),
     ):
         op.add_column("entry", column)
     op.create_index(
@@ -30,4 +32,13 @@ def upgrade() -> None:
     )
     # Whose record is this? Asked for every intervention that a look-up lists.
     op.create_index("ix_receipt_server", "receipt", ["server_id"], unique=False)
+    # Among those that are ready, who was set back comes after who was not.
+    op.drop_index("ix_entry_ready", "entry")
+    op.create_index(
+        "ix_entry_ready",
+        "entry",
+        ["due_at", "yields", "seq"],
+        unique=False,
+        sqlite_where=sa.text("state = 'pending'"),
+    )
     op.add_column("attempt", sa.Column("sent_as", sa.Text(), nullable=True))
