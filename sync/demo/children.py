@@ -1,6 +1,6 @@
-"""The processes of the demo: started with a clean environment, and ended in every case.
+"""The processes of the demo and the torture: started with a clean environment, and ended in every case.
 
-They stay in the demo's own process group, so that whoever ends that group ends them all.
+They stay in the process group of who started them, so that whoever ends that group ends them all.
 """
 
 from __future__ import annotations
@@ -66,14 +66,15 @@ def wait_for(done: Callable[[], bool], *, within_s: float, step: Callable[[], No
 
 
 class Children:
-    """All processes of one demo and its scratch folder; a context manager that leaves neither behind."""
+    """All processes of one trial and its scratch folder; a context manager that leaves neither behind."""
 
-    def __init__(self, *, keep: bool) -> None:
+    def __init__(self, *, keep: bool, prefix: str = "fieldsync-demo-") -> None:
         self._keep = keep
+        self._prefix = prefix
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Children:
-        self.folder = Path(tempfile.mkdtemp(prefix="fieldsync-demo-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=self._prefix))
         self.environment = clean_environment(os.environ)
         try:
             self._guard = subprocess.Popen(  # noqa: S603  our own file
@@ -119,8 +120,36 @@ class Children:
                 env={**self.environment, **(environment or {})},
             )
         self._processes.append(process)
-        self._tell(f"child {process.pid}")
+        self.watch(process.pid)
         return process
+
+    def keep(self) -> None:
+        """Leave the scratch folder for a look afterwards."""
+        self._keep = True
+        self._tell(f"kept {self.folder}")
+
+    def start_module(self, module: str, *, log: str) -> subprocess.Popen[bytes]:
+        """`python -m MODULE`, spoken with over its standard input and output; stderr goes to `log`.err."""
+        with (self.folder / f"{log}.err").open("ab") as err:
+            process = subprocess.Popen(  # noqa: S603  our own program
+                [sys.executable, "-m", module],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=err,
+                cwd=self.folder,
+                env=self.environment,
+                bufsize=0,
+            )
+        self._processes.append(process)
+        self.watch(process.pid)
+        return process
+
+    def watch(self, pid: int) -> None:
+        """See to it that this process, which one of ours has made, is ended in every case too."""
+        self._tell(f"child {pid}")
+
+    def unwatch(self, pid: int) -> None:
+        self._tell(f"gone {pid}")
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """End it at once, as a power cut would."""
@@ -151,7 +180,7 @@ class Children:
     def _gone(self, process: subprocess.Popen[bytes]) -> None:
         if process in self._processes:
             self._processes.remove(process)
-            self._tell(f"gone {process.pid}")
+            self.unwatch(process.pid)
 
     def _tell(self, line: str) -> None:
         assert self._guard.stdin is not None, "it was made with a pipe"
@@ -159,4 +188,4 @@ class Children:
             self._guard.stdin.write(f"{line}\n".encode())
             self._guard.stdin.flush()
         except OSError:
-            return  # without its guard the demo still tidies up after itself
+            return  # without its guard this process still tidies up after itself

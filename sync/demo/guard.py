@@ -1,7 +1,7 @@
-"""A small process that outlives the demo for a moment: whatever the demo could not end itself is ended here.
+"""A small process that outlives a demo or torture for a moment: what that could not end itself is ended here.
 
-It reads lines from its standard input (`child PID`, `gone PID`, `folder PATH`) until that ends, which it also does
-when the demo is killed without a chance to tidy up. Run as a file; standard library only.
+It reads lines from its standard input (`child PID`, `gone PID`, `folder PATH`, `kept PATH`) until that ends, which it
+also does when its starter is killed without a chance to tidy up. Run as a file; standard library only.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ def watch(lines: Iterable[str]) -> tuple[set[int], list[str]]:
             left.discard(int(value))
         elif word == "folder":
             folders.append(value)
+        elif word == "kept" and value in folders:
+            folders.remove(value)
     return left, folders
 
 

@@ -121,6 +121,7 @@ LIGHT = (
     "sync.entrypoints.cli.steering",
     "sync.entrypoints.cli.setup",
     "sync.entrypoints.cli.trying",
+    "sync.entrypoints.cli.torturing",
     "sync.entrypoints.cli.seeing",
     "sync.entrypoints.cli.telling",
     "sync.explain",
@@ -291,7 +292,8 @@ def test_sandbox_is_imported_only_by_the_commands_that_show_it() -> None:
         if inside(each.imported, "sync.sandbox")
         and not inside(each.importer, "sync.sandbox")
         and not within(
-            each.importer, ("sync.entrypoints.cli.trying", "sync.entrypoints.cli.demo", "sync.demo")
+            each.importer,
+            ("sync.entrypoints.cli.trying", "sync.entrypoints.cli.demo", "sync.demo", "sync.torture"),
         )
     ]
     wrong += [

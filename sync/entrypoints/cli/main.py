@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("sync.entrypoints.cli.setup", "config"),
     "sandbox": ("sync.entrypoints.cli.trying", "sandbox"),
     "demo": ("sync.entrypoints.cli.trying", "demo"),
+    "torture": ("sync.entrypoints.cli.torturing", "torture"),
 }
 _SUMMARIES = {
     "capture": "Make an intervention and its signature durable.",
@@ -48,6 +49,7 @@ _SUMMARIES = {
     "config": "The settings in force, and whether they are right.",
     "sandbox": "A stand-in for the API and the storage, on this machine.",
     "demo": "The whole story, on the sandbox.",
+    "torture": "Everything goes wrong on purpose, on the sandbox.",
 }
 
 

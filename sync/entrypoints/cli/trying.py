@@ -111,7 +111,7 @@ def demo(debug: bool, script: bool, keep: bool, as_json: bool) -> None:
 
     Exit code 0 only if nothing was lost or doubled and every byte is the one that was captured.
     """
-    with reported(as_json=as_json, debug=debug), _interruptible():
+    with reported(as_json=as_json, debug=debug), interruptible():
         started_s = time.monotonic()
         found = _demo(script=script, keep=keep)
         if as_json:
@@ -167,8 +167,8 @@ def _sentence(found: Compared) -> str:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """Whoever ends the demo, by Ctrl-C or otherwise, leaves no process and no folder behind."""
+def interruptible() -> Iterator[None]:
+    """Whoever ends a trial, by Ctrl-C or otherwise, leaves no process and no folder behind."""
 
     def interrupt(*_: object) -> None:
         for number in before:

@@ -1,0 +1,324 @@
+"""One round's device and server: a scratch outbox, the sandbox, commands as processes, and what was found wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from storage import rehearsal
+from storage.database import Database
+from storage.folder import StorageFolder
+from storage.queries import reading
+from storage.story import story
+from sync.capture import ImageLimits, Input, capture, check_input
+from sync.clock import Clock
+from sync.demo.handwriting import signature
+from sync.ids import uuid7
+from sync.instants import instant_text
+from sync.payload import to_body
+from sync.sandbox.faults import Fault
+from sync.sandbox.server import Sandbox
+from sync.torture.fate import Plan
+from sync.torture.nursery import Hung, Nursery, Run
+
+KIND: Final = "unplanned-preventive"
+SETTLE_S: Final = 0.8
+LOOKUP_GAP_S: Final = 0.4
+# What a drain may end with where nothing went wrong inside the program: see the exit codes.
+ORDERLY: Final = frozenset({0, 3, 4, 5})
+KILLED: Final = -9
+_LIMITS: Final = ImageLimits(max_bytes=2 * 1024 * 1024, max_pixels=4_000_000)
+_IMAGES: Final = 12
+# Values by the name of the setting, without its prefix.
+Settings = Mapping[str, object]
+_NONE: Final[Settings] = {}
+# No torture has the time to wait as a fleet does. Everything else is as on a real device.
+_HURRIED: Final = {
+    "STORAGE__RESERVE_MIB": 0,
+    "API__READ_TIMEOUT_S": 15,
+    "UPLOAD__ALLOW_INSECURE_LOOPBACK": "true",
+    "UPLOAD__READ_TIMEOUT_S": 15,
+    "SYNC__INTERVAL_S": 0.2,
+    "SYNC__START_SPREAD_S": 0,
+    "SYNC__PROBE_CAP_S": 0.1,
+    "SYNC__BACKOFF_BASE_S": 0.05,
+    "SYNC__BACKOFF_CAP_S": 0.2,
+    "SYNC__CONCURRENCY": 3,
+    "SYNC__SETTLE_S": SETTLE_S,
+    "SYNC__LOOKUP_GAP_S": LOOKUP_GAP_S,
+    "SYNC__LEASE_S": 40,
+    "SYNC__EXCHANGE_LIMIT_S": 30,
+    "LOG__LEVEL": "DEBUG",
+    "WEB__PORT": 0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One promise that did not hold."""
+
+    invariant: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One capture that was acknowledged: what the server must get, byte for byte."""
+
+    id: str
+    body_sha256: str
+    image: bytes
+    mime_type: str
+    after: str | None
+
+
+@dataclass(eq=False)
+class Trial:
+    """The stage of one round. `place` is its scratch folder; `prepared` an outbox with nothing in it."""
+
+    place: Path
+    prepared: Path
+    sandbox: Sandbox
+    nursery: Nursery
+    strategy: str
+    rng: Random
+    numbers: Iterator[int]
+    violations: list[Violation] = field(default_factory=list)
+    taken: dict[str, Taken] = field(default_factory=dict)
+    secrets: set[str] = field(default_factory=set)
+    # Entries whose creation the server has told, in an answer that was of no use otherwise.
+    created: set[str] = field(default_factory=set)
+    _commands: int = 0
+
+    def __post_init__(self) -> None:
+        self.folder = StorageFolder(self.place / "outbox")
+        shutil.copytree(self.prepared, self.folder.root)
+        for name in ("logs", "tokens", "handed-in"):
+            (self.place / name).mkdir(mode=0o700)
+        self._clock = Clock()
+        self.sign_in()
+
+    # The device
+
+    @property
+    def environment(self) -> dict[str, str]:
+        named = {
+            **_HURRIED,
+            "STORAGE__DIR": self.folder.root,
+            "API__BASE_URL": self.sandbox.api_url,
+            "API__TOKEN_FILE": self.place / "tokens" / "bearer",
+            "API__SESSION_TOKEN_FILE": self.place / "tokens" / "session",
+            "SYNC__IN_DOUBT": self.strategy,
+        }
+        return {f"FIELDSYNC_{name}": str(value) for name, value in named.items()}
+
+    def sign_in(self) -> None:
+        """The device gets the tokens that the server takes now."""
+        tokens = self.sandbox.state.tokens
+        for name, token in (("bearer", tokens.bearer), ("session", tokens.session)):
+            path = self.place / "tokens" / name
+            path.write_text(token)
+            path.chmod(0o600)
+            self.secrets |= {token, *token.split(".")[1:]}
+
+    def capture(self, *, after: str | None = None) -> str:
+        """One signed intervention through the front door, in this process; its local id."""
+        with self.database() as database:
+            id, image = self.put_into(database, after=after)
+        self.acknowledged(id, image, after=after)
+        return id
+
+    def put_into(self, database: Database, *, after: str | None = None) -> tuple[str, Path]:
+        """A capture into any outbox: its local id, and the image that was handed in."""
+        data, image = self.handed_in()
+        checked = check_input(Input(KIND, json.dumps(data).encode(), image), _LIMITS)
+        new_id = str(uuid7(self._clock.now_ms(), os.urandom))
+        captured = capture(database, checked, clock=self._clock, new_id=new_id, owner=None, after=after)
+        return captured.id, image
+
+    def captures(self, count: int) -> list[str]:
+        return [self.capture() for _ in range(count)]
+
+    def handed_in(self) -> tuple[dict[str, Any], Path]:
+        """The data and the image of a visit that no other is like."""
+        number = next(self.numbers)
+        kind, end = (("image/png", "png"), ("image/jpeg", "jpg"))[number % 2]
+        path = self.place / "handed-in" / f"signature-{number}.{end}"
+        path.write_bytes(_drawn(number % _IMAGES, kind) + f"\n{number}".encode())
+        provider = {"firstName": "Zoé", "lastName": f"Lefèvre {number}", "actionComment": "Checked 🔦"}
+        data = {
+            "companyId": number,
+            "siteIds": [number, 7],
+            "ruleIds": [number % 50 + 1],
+            "provider": provider,
+        }
+        if number % 3 == 0:
+            data["actualStart"] = instant_text(self._clock.now())
+        return data, path
+
+    def acknowledged(self, id: str, image: Path, *, after: str | None = None) -> None:
+        """From now on this capture may never be lost."""
+        told = self.story(id)
+        payload = told["payload"]
+        mime_type = payload["signature"]["mimeType"]
+        digest = hashlib.sha256(to_body(payload)).hexdigest()
+        self.taken[id] = Taken(id, digest, image.read_bytes(), mime_type, after)
+
+    @contextmanager
+    def database(self) -> Iterator[Database]:
+        """The scratch outbox, to write to it in this process."""
+        database = Database(self.folder)
+        try:
+            yield database
+        finally:
+            database.close()
+
+    def story(self, id: str) -> dict[str, Any]:
+        with reading(self.folder) as reader:
+            assert reader is not None, "the outbox was made before"
+            return story(reader, id)
+
+    def entries(self) -> list[dict[str, Any]]:
+        with reading(self.folder) as reader:
+            return [] if reader is None else reader.entries()
+
+    def row(self, id: str) -> dict[str, Any] | None:
+        """Every column of one entry."""
+        with self.database() as database, database.read() as transaction:
+            return rehearsal.whole_row(transaction, id)
+
+    # Its commands
+
+    def start(self, *arguments: str, plan: Plan | None = None, settings: Settings = _NONE) -> Run:
+        """A command as a process of its own. `settings` are named without their prefix."""
+        self._commands += 1
+        log = self.place / "logs" / f"{self._commands:03}-{arguments[0]}"
+        changed = {f"FIELDSYNC_{name}": str(value) for name, value in settings.items()}
+        environment = self.environment | changed
+        return self.nursery.start(*arguments, environment=environment, log=log, plan=plan)
+
+    def ends(self, run: Run, *expected: int) -> int:
+        """Wait for its end; an end that is not one of `expected` is a violation."""
+        try:
+            code = run.wait()
+        except Hung as hung:
+            self.found("hung", str(hung))
+            return KILLED
+        if code not in expected:
+            words = run.err.read_text("utf-8", "replace").strip().splitlines()[-1:]
+            said = run.document() if run.out.stat().st_size else None
+            what = (
+                json.dumps(said["error"]) if isinstance(said, dict) and "error" in said else " ".join(words)
+            )
+            self.found("crashed", f"fieldsync {' '.join(run.arguments)} ended with {code}: {what[:300]}")
+        return code
+
+    def command(
+        self,
+        *arguments: str,
+        plan: Plan | None = None,
+        expected: Collection[int] = (0,),
+        settings: Settings = _NONE,
+    ) -> Run:
+        run = self.start(*arguments, plan=plan, settings=settings)
+        self.ends(run, *expected)
+        return run
+
+    def drain(
+        self,
+        plan: Plan | None = None,
+        *,
+        expected: Collection[int] = ORDERLY,
+        force: bool = True,
+        settings: Settings = _NONE,
+    ) -> Run:
+        """One pass, as a person orders it."""
+        forced = ("--force",) if force else ()
+        return self.command("sync", *forced, "--json", plan=plan, expected=expected, settings=settings)
+
+    # Its server
+
+    def fault(self, *faults: Fault) -> None:
+        for each in faults:
+            self.sandbox.faults.add(each)
+
+    def calm(self) -> None:
+        """The world is kind: no fault, both servers there, the sign-in good."""
+        self.sandbox.faults.clear()
+        for which in ("api", "store"):
+            if not self.sandbox.is_online(which):
+                self.sandbox.online(which)
+        self.sandbox.state.set_options({"strict_tokens": False})
+
+    def mark(self) -> int:
+        """The number of the last request that arrived."""
+        return max((each["n"] for each in self.sandbox.state.journal.requests()), default=0)
+
+    def requests(self, since: int = 0, method: str | None = None) -> list[dict[str, Any]]:
+        found = self.sandbox.state.journal.requests(after=since)
+        return [each for each in found if method in (None, each["method"])]
+
+    def posts(self, id: str, since: int = 0) -> int:
+        """How many creates for this entry began to arrive."""
+        return sum(key_of(each) == id for each in self.requests(since, "POST"))
+
+    def hurt(self, since: int) -> bool:
+        """Whether a fault of the server met any request after `since`."""
+        return any(each["fault"] for each in self.requests(since))
+
+    def until(self, done: Callable[[], bool], within_s: float = 10.0) -> bool:
+        """Look until it is so, or the time is over."""
+        deadline_s = time.monotonic() + within_s
+        while not done():
+            if time.monotonic() > deadline_s:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def meets(self, fault: Fault, settings: Settings = _NONE) -> bool:
+        """One pass in which one of two new entries meets `fault`; whether it did."""
+        mark = self.mark()
+        self.captures(2)
+        self.fault(fault)
+        self.drain(settings=settings)
+        return self.hurt(mark)
+
+    # What was found
+
+    def nothing_spent(self, ids: Collection[str], what: str) -> None:
+        """`what` may not have cost any of these entries an attempt."""
+        spent = {each["id"][-8:]: each["attempts"] for each in self.entries() if each["id"] in ids}
+        spent = {id: count for id, count in spent.items() if count}
+        self.expect(not spent, "attempt_spent", f"{what} used up attempts: {spent}")
+
+    def found(self, invariant: str, detail: str) -> None:
+        self.violations.append(Violation(invariant, detail))
+
+    def expect(self, so: bool, invariant: str, detail: str) -> None:
+        if not so:
+            self.found(invariant, detail)
+
+
+def key_of(request: Mapping[str, Any]) -> str:
+    """The idempotency key of a request; empty where it has none."""
+    return str(dict(request["headers"]).get("idempotency-key", ""))
+
+
+_DRAWN: Final[dict[tuple[int, str], bytes]] = {}
+
+
+def _drawn(number: int, mime_type: str) -> bytes:
+    """A signature as on paper. Drawing costs more than sending, so a few are used again and again."""
+    key = number, mime_type
+    if key not in _DRAWN:
+        _DRAWN[key] = signature(number, mime_type)
+    return _DRAWN[key]
