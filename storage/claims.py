@@ -12,7 +12,18 @@ from typing import Final
 from sqlalchemy import bindparam, select, text, update
 
 from storage.database import Transaction
-from storage.guarded import ATTEMPT, ENTRY, FINISH_ATTEMPT, START_ATTEMPT, Held, change, freed, held, move
+from storage.guarded import (
+    ATTEMPT,
+    ENTRY,
+    FINISH_ATTEMPT,
+    START_ATTEMPT,
+    START_SEND,
+    Held,
+    change,
+    freed,
+    held,
+    move,
+)
 from storage.lifecycle import Event, State
 from storage.prepared import Prepared
 from storage.readiness import Due
@@ -74,8 +85,12 @@ def mark_sending(
     now: int,
     lease_until: int,
     server_at: int | None = None,
+    sent_as: str | None = None,
 ) -> Lease:
-    """Write the intent: state, lease, attempt, and the exact request. Commit before the first byte leaves."""
+    """Write the intent: state, lease, attempt, and the exact request. Commit before the first byte leaves.
+
+    `sent_as` is the owner of the tokens that it goes out with, where they have one.
+    """
     row = _mine_to_take(transaction, due.seq)
     n = row.attempt_n + 1
     fence = row.lease_fence + 1
@@ -87,7 +102,7 @@ def mark_sending(
         sent["first_sent_server_at"] = server_at
     moved = move(transaction, row, Event.SEND, reason=None, attempt_n=n, **changes, **sent)
     assert moved, "the row was read in this transaction"
-    transaction.run(START_ATTEMPT, entry_seq=due.seq, n=n, step="send", started_at=now)
+    transaction.run(START_SEND, entry_seq=due.seq, n=n, step="send", started_at=now, sent_as=sent_as)
     return Lease(owner, fence, n)
 
 

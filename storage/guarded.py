@@ -147,6 +147,7 @@ def inserts(table: Any, columns: tuple[str, ...]) -> Prepared:
 
 
 START_ATTEMPT: Final = inserts(ATTEMPT, ("entry_seq", "n", "step", "started_at"))
+START_SEND: Final = inserts(ATTEMPT, ("entry_seq", "n", "step", "started_at", "sent_as"))
 ADD_ATTEMPT: Final = inserts(
     ATTEMPT,
     (

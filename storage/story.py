@@ -19,9 +19,10 @@ _FACTS_SQL: Final = """
 """
 _ATTEMPT: Final = (
     "n", "step", "started_at", "duration_ms", "outcome", "status", "reason", "detail", "request_id",
+    "sent_as",
 )  # fmt: skip
 _ATTEMPTS_SQL: Final = """
-    SELECT n, step, started_at, duration_ms, outcome, status, reason, detail, request_id
+    SELECT n, step, started_at, duration_ms, outcome, status, reason, detail, request_id, sent_as
     FROM attempt WHERE entry_seq = ? ORDER BY n
 """
 _RECEIPT: Final = ("status", "server_id", "at", "attempt", "adopted", "answer")

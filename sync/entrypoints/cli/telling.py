@@ -26,7 +26,7 @@ _LISTED: Final = (
     "id", "kind", "state", "reason", "attempts", "server_id", "target", "after", "owner", "captured_at", "due_at",
     "done_at", "signature",
 )  # fmt: skip
-_TRIED: Final = ("n", "step", "started_at", "duration_ms", "outcome", "status", "reason", "detail")
+_TRIED: Final = ("n", "step", "started_at", "duration_ms", "outcome", "status", "reason", "detail", "sent_as")
 # These break no terminal, and French numbers are written with them.
 _HARMLESS: Final = frozenset("\u00a0\u202f")
 
@@ -196,6 +196,7 @@ def _try(each: Mapping[str, Any]) -> tuple[str, ...]:
         outcome,
         status,
         each["reason"] or "",
+        f"as {each['sent_as']}" if each["sent_as"] else "",
         each["detail"] or "",
     )
 
