@@ -87,14 +87,18 @@ _UNPAUSED: Final = ~exists().where(
 )
 
 
-@lru_cache(maxsize=8)
-def due_sends_statement(wanted: Filter) -> Prepared:
-    """The claim of sends: in capture order, but who was set back makes way for who was not."""
+OF_OWNER: Final = func.coalesce(ENTRY.c.owner, literal("")) == bindparam("of_owner")
+
+
+@lru_cache(maxsize=16)
+def due_sends_statement(wanted: Filter, *, probe: bool = False) -> Prepared:
+    """The claim of sends: in capture order, but who was set back makes way for who was not.
+
+    As `probe` that of a held owner's entries, from a given one on, in capture order.
+    """
+    whose = and_(OF_OWNER, ENTRY.c.seq > bindparam("behind")) if probe else _UNPAUSED
     statement = select(*_DUE_COLUMNS).where(
-        text("entry.state = 'pending' AND entry.due_at = 0"),
-        ENTRY.c.lease_owner.is_(None),
-        ~_BLOCKED,
-        _UNPAUSED,
+        text("entry.state = 'pending' AND entry.due_at = 0"), ENTRY.c.lease_owner.is_(None), ~_BLOCKED, whose
     )
     if not wanted.signed:
         statement = statement.where(ENTRY.c.has_signature == 0)
@@ -102,7 +106,8 @@ def due_sends_statement(wanted: Filter) -> Prepared:
         statement = statement.where(ENTRY.c.has_signature == 1)
     if not wanted.retries:
         statement = statement.where(ENTRY.c.request_digest.is_(None))
-    return Prepared(statement.order_by(ENTRY.c.yields, ENTRY.c.seq).limit(bindparam("most")))
+    order = (ENTRY.c.seq,) if probe else (ENTRY.c.yields, ENTRY.c.seq)
+    return Prepared(statement.order_by(*order).limit(bindparam("most")))
 
 
 # No token of ours is needed for an upload, so an auth pause lets it pass: its URL is the thing that spoils.

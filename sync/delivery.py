@@ -73,6 +73,7 @@ class Job:
     operation: Operation | None = None
     tokens: Tokens | None = None
     tokens_proven: bool = False
+    probe: bool = False  # it asks whether the tokens of a held owner are good again
     url: str | None = None
     url_expires_at: datetime | None = None
     clock_offset_s: float | None = None

@@ -32,6 +32,7 @@ from sync.policy import RetryBudget
 from sync.reconcile import Patience, Strategy
 from sync.report import DrainReport
 from sync.rules import Ask, Rules
+from sync.token_book import TokenBook
 from sync.workers import WorkerPool
 
 # From the wish to stop: exchanges may finish by themselves, then they are ended, then they are left to the rescue.
@@ -113,15 +114,14 @@ class Drain:
         hosts = Hosts(
             probe_cap_s=self._rules.probe_cap_s, rng=self._rng, hold_spread_s=self._rules.start_spread_s
         )
-        open_pass(
-            self._database, hosts, self._intake, self._lookups, rules=self._rules, ask=ask, clock=self._clock
-        )
+        open_pass(self._database, hosts, self._lookups, rules=self._rules, ask=ask, clock=self._clock)
         ledger = Ledger(
             hosts=hosts,
             budget=self._budget,
             limits=self._rules.limits,
             clock=self._clock,
             rng=self._rng,
+            book=TokenBook(self._intake.tokens_for, self._clock),
         )
         if self._anything_due():
             self._pool.prepare()
@@ -187,17 +187,20 @@ class Drain:
 
     def _claim(self, transaction: Transaction, ledger: Ledger, active: list[Work], idle: int) -> list[Work]:
         """At most one look-up, for it serves all that are due for one, and what the intake can take in hand."""
-        now = self._clock.now()
+        probing = self._intake.let_go(transaction, ledger)
 
         def tokens_of(owner: str | None) -> Tokens | None:
-            return self._intake.usable_tokens(transaction, ledger, owner, now)
+            return self._intake.usable_tokens(transaction, ledger, owner, self._clock)
+
+        def intake(idle: int) -> list[Job]:
+            return self._intake.claim(transaction, ledger, active, idle, self._clock, probing=probing)
 
         look = self._lookups.claim(transaction, ledger.hosts, active, tokens_of)
         looks: list[Work] = [] if look is None else [look]
         if self._pool.size > 1:
-            return [*looks, *self._intake.claim(transaction, ledger, active, idle - len(looks), self._clock)]
+            return [*looks, *intake(idle - len(looks))]
         # The only worker there is takes an upload first, whose URL spoils.
-        return [*self._intake.claim(transaction, ledger, active, idle, self._clock)] or looks
+        return [*intake(idle)] or looks
 
     def _watch(self, ledger: Ledger) -> None:
         """Keep leases alive, end exchanges that take too long, and leave in time when asked to stop."""

@@ -90,6 +90,12 @@ _OURS: Final = {
         what="The sign-in is missing, has expired, or was refused by the server.",
         command="fieldsync auth set",
     ),
+    "auth_refused_alone": _passing(
+        _LOOK,
+        _SIGN_IN,
+        what="The server refuses the sign-in for this entry, though it takes others with the same sign-in.",
+        command="fieldsync list --state pending",
+    ),
     "endpoint_missing": Words(
         "",
         (

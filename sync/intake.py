@@ -12,27 +12,26 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from storage import claims, control, readiness
+from storage import claims, control, owners, readiness
 from storage.database import Transaction
 from storage.guarded import from_ms, to_ms
 from storage.readiness import Due, Filter
 from storage.records import park_unsent
 from storage.upload_host import upload_host
+from sync import holds
 from sync.clock import Clock
 from sync.credentials import Tokens
 from sync.delivery import Job, RequestDamaged, Work, build_request
 from sync.gate import Gate, Host, Mode
-from sync.holds import hold_owner
 from sync.hosts import Hosts, second_opinion_after, upload_key
 from sync.ledger import Ledger
 from sync.operations import UnknownKind, by_kind
 from sync.policy import LINK_TRIES, Step
-from sync.server_clock import clock_offset
+from sync.server_clock import clock_offset, sure_server_time
+from sync.token_book import looks_ended
 
 # How many owed signatures are looked at beyond those that may go.
 _LOOK_AHEAD: Final = 16
-# Tokens this close to their end would be refused before the request arrives.
-_TOKEN_MARGIN: Final = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +41,33 @@ class Intake:
     owner: str
     lease_s: float
     tokens_for: Callable[[str | None], Tokens | None]
+    renews: bool = False  # whether there is a command that gets new tokens
     paths: Mapping[str, str] = field(default_factory=dict)
 
+    def let_go(self, transaction: Transaction, ledger: Ledger) -> bool:
+        """End the holds of owners who have other tokens now, once a second; whether this was the moment."""
+        if not ledger.book.look_is_due():
+            return False
+        for owner, failed in holds.failed_tokens(transaction).items():
+            tokens = ledger.book.of(owner or None)
+            if tokens is not None and tokens.fingerprint() != failed:
+                holds.lift_hold(transaction, owner or None)
+        return True
+
     def claim(
-        self, transaction: Transaction, ledger: Ledger, in_flight: Iterable[Work], idle: int, clock: Clock
+        self,
+        transaction: Transaction,
+        ledger: Ledger,
+        in_flight: Iterable[Work],
+        idle: int,
+        clock: Clock,
+        *,
+        probing: bool = False,
     ) -> list[Job]:
-        """At most `idle` jobs, each leased and, if it is a send, marked as `sending` in this transaction."""
+        """At most `idle` jobs, each leased and, if it is a send, marked as `sending` in this transaction.
+
+        `probing`: held owners whose time has come are tried with one entry each.
+        """
         now = clock.now()
         if control.get(transaction, control.PAUSE) is not None:
             ledger.tally.stopped_by = ledger.tally.stopped_by or "paused"
@@ -55,7 +75,9 @@ class Intake:
         readiness.wake_due(transaction, now=to_ms(now))
         active = list(in_flight)
         jobs = self._uploads(transaction, ledger, active, idle, now)
-        jobs += self._sends(transaction, ledger, [*active, *jobs], idle - len(jobs), now)
+        jobs += self._sends(transaction, ledger, [*active, *jobs], idle - len(jobs), clock, probing=probing)
+        if self.renews and ledger.hosts.waits_until(Host.API, now) is None:
+            ledger.tally.renewals += holds.ask_command(transaction, now=now)
         for job in jobs:
             if job.repeat:
                 ledger.budget.retried()
@@ -103,19 +125,27 @@ class Intake:
         )
 
     def _sends(
-        self, transaction: Transaction, ledger: Ledger, active: list[Work], idle: int, now: datetime
+        self,
+        transaction: Transaction,
+        ledger: Ledger,
+        active: list[Work],
+        idle: int,
+        clock: Clock,
+        *,
+        probing: bool,
     ) -> list[Job]:
+        now = clock.now()
         sends = sum(job.step is Step.SEND for job in active)
         width = _width(ledger.hosts, Host.API, now, sends, idle)
         signed = _signed_width(transaction, ledger.hosts, now, active, width)
-        jobs: list[Job] = []
+        jobs = self._probes(transaction, ledger, active, (signed, width), clock) if probing else []
         left_out = True
         # What turns out not to be sendable (no tokens, damaged) makes room for what comes behind it.
         while left_out and len(jobs) < width:
             left_out = False
             narrow = signed - sum(job.has_signature for job in jobs)
             for due in _due(transaction, ledger, [*active, *jobs], narrow, width - len(jobs)):
-                job = self._take(transaction, ledger, due, now)
+                job = self._take(transaction, ledger, due, clock)
                 if job is None:
                     left_out = True
                     break  # it may have put its owner on hold, and the others of that owner with it
@@ -125,26 +155,65 @@ class Intake:
         return jobs
 
     def usable_tokens(
-        self, transaction: Transaction, ledger: Ledger, owner: str | None, now: datetime
+        self, transaction: Transaction, ledger: Ledger, owner: str | None, clock: Clock
     ) -> Tokens | None:
         """The tokens of this owner, if they may be tried; nobody is held for want of them."""
-        tokens = ledger.tokens_of(owner, self.tokens_for)
-        if tokens is None or _token_trouble(tokens, now, clock_offset(transaction)):
+        tokens = ledger.book.of(owner)
+        if tokens is None or _token_trouble(transaction, tokens, clock, probe=False):
             return None
         return tokens
 
-    def _take(self, transaction: Transaction, ledger: Ledger, due: Due, now: datetime) -> Job | None:
+    def _probes(
+        self,
+        transaction: Transaction,
+        ledger: Ledger,
+        active: list[Work],
+        widths: tuple[int, int],
+        clock: Clock,
+    ) -> list[Job]:
+        """Of each owner whose probe is due one entry, to see whether the tokens are good again."""
+        signed, width = widths
+        jobs: list[Job] = []
+        for name, hold in control.paused_owners(transaction).items():
+            owner = name or None
+            if (
+                len(jobs) < width
+                and holds.probe_due(transaction, owner, hold, clock.now())
+                and not any(job.owner == owner and job.step is Step.SEND for job in active)
+            ):
+                wanted = _wanted(
+                    ledger, [*active, *jobs], signed=signed > sum(job.has_signature for job in jobs)
+                )
+                due = owners.due_probe(transaction, wanted, owner, behind=(hold.get("refused") or [0])[-1])
+                job = due and self._take(transaction, ledger, due, clock, probe=True)
+                jobs += [job] if job else []
+        return jobs
+
+    def _take(
+        self, transaction: Transaction, ledger: Ledger, due: Due, clock: Clock, *, probe: bool = False
+    ) -> Job | None:
         """The job of one due entry; None where it cannot be sent now, which is then written down."""
-        tokens = ledger.tokens_of(due.owner, self.tokens_for)
-        if tokens is None or (trouble := _token_trouble(tokens, now, clock_offset(transaction))):
-            sentence = "There are no sign-in tokens on this device for these entries."
-            hold_owner(transaction, due.owner, tokens, sentence if tokens is None else trouble, now)
-            ledger.tally.stopped_by = "auth_required"
+        now = clock.now()
+        tokens = ledger.book.of(due.owner)
+        if tokens is None:
+            trouble = "There are no sign-in tokens on this device for these entries."
+        else:
+            trouble = _token_trouble(transaction, tokens, clock, probe=probe)
+        if tokens is None or trouble:
+            holds.hold_owner(transaction, due.owner, tokens, trouble, now, probe=probe)
+            ledger.tally.stopped_by = holds.HELD
             return None
-        return self._send(transaction, ledger, due, tokens, now)
+        return self._send(transaction, ledger, due, tokens, now, probe=probe)
 
     def _send(
-        self, transaction: Transaction, ledger: Ledger, due: Due, tokens: Tokens, now: datetime
+        self,
+        transaction: Transaction,
+        ledger: Ledger,
+        due: Due,
+        tokens: Tokens,
+        now: datetime,
+        *,
+        probe: bool,
     ) -> Job | None:
         try:
             operation = by_kind(due.kind)
@@ -165,6 +234,7 @@ class Intake:
             now=to_ms(now),
             server_at=_server_ms(now, clock_offset(transaction)),
             lease_until=self._lease_until(now),
+            sent_as=tokens.owner,
         )
         return Job(
             Step.SEND,
@@ -182,7 +252,8 @@ class Intake:
             request=request,
             operation=operation,
             tokens=tokens,
-            tokens_proven=ledger.proven(transaction, tokens),
+            tokens_proven=ledger.book.is_proven(transaction, tokens),
+            probe=probe,
             link_failures=due.link_failures,
         )
 
@@ -266,15 +337,18 @@ def _may_concern(job: Work, host: str) -> bool:
     return isinstance(job, Job) and (job.step is Step.SEND or not host or upload_host(job.url) == host)
 
 
+def _wanted(ledger: Ledger, active: list[Work], *, signed: bool = True, unsigned: bool = True) -> Filter:
+    # A spent budget lets repeats go one at a time, so that no queue is ever stuck on it.
+    return Filter(signed, unsigned, not (ledger.budget.spent and any(job.repeat for job in active)))
+
+
 def _due(transaction: Transaction, ledger: Ledger, active: list[Work], signed: int, width: int) -> list[Due]:
     """What may be sent now, in capture order: at most `width`, of these at most `signed` with a signature."""
-    # A spent budget lets repeats go one at a time, so that no queue is ever stuck on it.
-    repeats = not (ledger.budget.spent and any(job.repeat for job in active))
     if signed >= width:
-        return readiness.due_sends(transaction, Filter(retries=repeats), width)
-    dues = readiness.due_sends(transaction, Filter(signed=False, retries=repeats), width)
+        return readiness.due_sends(transaction, _wanted(ledger, active), width)
+    dues = readiness.due_sends(transaction, _wanted(ledger, active, signed=False), width)
     if signed > 0:
-        dues += readiness.due_sends(transaction, Filter(unsigned=False, retries=repeats), signed)
+        dues += readiness.due_sends(transaction, _wanted(ledger, active, unsigned=False), signed)
     return sorted(dues, key=lambda due: (due.yields, due.seq))[:width]
 
 
@@ -282,10 +356,9 @@ def _server_ms(now: datetime, offset_s: float | None) -> int | None:
     return None if offset_s is None else to_ms(now + timedelta(seconds=offset_s))
 
 
-def _token_trouble(tokens: Tokens, now: datetime, offset_s: float | None) -> str:
+def _token_trouble(transaction: Transaction, tokens: Tokens, clock: Clock, *, probe: bool) -> str:
     """Why nothing can be sent with these tokens, in a sentence; empty when they can be tried."""
-    # By both clocks: one wrong Date must not end all sending, for then no other would ever be seen.
-    earlier = now + timedelta(seconds=min(offset_s or 0.0, 0.0))
-    if tokens.expires_at is not None and tokens.expires_at <= earlier + _TOKEN_MARGIN:
-        return "The sign-in has expired."
-    return ""
+    server_now = sure_server_time(transaction, clock)
+    ended = looks_ended(tokens, clock.now(), clock_offset(transaction), server_now)
+    # Where the time is not sure a probe is sent all the same: its answer tells what time it is.
+    return "The sign-in has expired." if ended and not (probe and server_now is None) else ""

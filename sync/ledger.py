@@ -6,9 +6,8 @@ Each call runs inside the drain's transaction; what it answers may only be acted
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
@@ -21,18 +20,19 @@ from storage.records import Answer, Kept, Result
 from sync import holds, policy, second_opinion
 from sync import outcome as o
 from sync.clock import Clock
-from sync.credentials import Tokens
 from sync.delivery import Finished, Job
 from sync.gate import Host
 from sync.hosts import Hosts, Snapshot, upload_key
 from sync.policy import FAR_BACK, LINK_TRIES, HostNews, Limits, Pause, RetryBudget, Step, Tried, Verdict
 from sync.secret import redact
 from sync.server_clock import clock_offset, note_offset
+from sync.token_book import TokenBook
 
 # So many different entries refused in a row, with no success between: something else is wrong, stop emptying the queue.
 SUSPICIOUS_REJECTIONS: Final = 5
 _NOTE_EVERY_S: Final = 1.0
-_PROVEN: Final = "proven:tokens:"  # + fingerprint of a pair that the server took
+# A probe that ends like this leaves its owner held.
+_SAYS_NOTHING_OF_TOKENS: Final = (o.AuthRequired, o.Unreachable, o.NotOurs, o.LocalFault)
 
 
 @dataclass(slots=True)
@@ -43,11 +43,11 @@ class Tally:
     uploaded: int = 0
     delivered: int = 0
     stopped_by: str | None = None
-    proven_tokens: set[str] = field(default_factory=set)
     sent_kinds: set[str] = field(default_factory=set)
+    renewals: list[str | None] = field(default_factory=list)  # owners whose tokens are to be asked for
 
     def copy(self) -> Tally:
-        return replace(self, proven_tokens=set(self.proven_tokens), sent_kinds=set(self.sent_kinds))
+        return replace(self, sent_kinds=set(self.sent_kinds), renewals=list(self.renewals))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Checkpoint:
     """The counts at the start of a transaction."""
 
     tally: Tally
+    book: tuple[frozenset[str], float | None]
     gates: Snapshot
     budget_tokens: float
     noted: tuple[datetime | None, datetime | None]
@@ -71,8 +72,10 @@ class Ledger:
         limits: Limits,
         clock: Clock,
         rng: Random,
+        book: TokenBook,
     ) -> None:
         self.hosts = hosts
+        self.book = book
         self.budget = budget
         self.tally = Tally()
         self._limits = limits
@@ -80,35 +83,12 @@ class Ledger:
         self._rng = rng
         self._success_at: datetime | None = None
         self._offset_at: datetime | None = None
-        self._tokens: dict[str | None, Tokens | None] = {}
-        self._tokens_since_s = 0.0
-
-    def tokens_of(
-        self, owner: str | None, tokens_for: Callable[[str | None], Tokens | None]
-    ) -> Tokens | None:
-        """The tokens of this owner, asked for again after a second: they may be files that change while we run."""
-        now_s = self._clock.monotonic_s()
-        if now_s - self._tokens_since_s >= _NOTE_EVERY_S:
-            self._tokens.clear()
-            self._tokens_since_s = now_s
-        if owner not in self._tokens:
-            self._tokens[owner] = tokens_for(owner)
-        return self._tokens[owner]
-
-    def proven(self, transaction: Transaction, tokens: Tokens) -> bool:
-        """Whether the server ever took these tokens: then a 403 is about the entry that it answers."""
-        mark = tokens.fingerprint()
-        if mark in self.tally.proven_tokens:
-            return True
-        if control.get(transaction, _PROVEN + mark) is None:
-            return False
-        self.tally.proven_tokens.add(mark)
-        return True
 
     def checkpoint(self) -> Checkpoint:
         """What is counted so far."""
         return Checkpoint(
             self.tally.copy(),
+            self.book.checkpoint(),
             self.hosts.snapshot(),
             self.budget.tokens,
             (self._success_at, self._offset_at),
@@ -117,6 +97,7 @@ class Ledger:
     def restore(self, before: Checkpoint) -> None:
         """Forget what a transaction that was not committed would have counted."""
         self.tally = before.tally.copy()
+        self.book.restore(before.book)
         self.hosts.restore(before.gates)
         self.budget.tokens = before.budget_tokens
         self._success_at, self._offset_at = before.noted
@@ -131,6 +112,8 @@ class Ledger:
         if outcome is None:
             records.hand_back(transaction, job.seq, job.lease)
             return None
+        if job.probe and not isinstance(outcome, _SAYS_NOTHING_OF_TOKENS):
+            holds.probe_answered(transaction, job.owner, now, taken=isinstance(outcome, o.Accepted))
         if isinstance(outcome, o.Accepted):
             return self._accepted(transaction, finished, outcome, now, upload_next=upload_next)
         if isinstance(outcome, o.Uploaded):
@@ -218,11 +201,9 @@ class Ledger:
         second_opinion.got_through(transaction, now)
         readiness.forgive(transaction, below=FAR_BACK)
         self._note_success(transaction, now)
-        holds.forget_probe(transaction, job.owner)
-        if job.tokens is not None and not self.proven(transaction, job.tokens):
-            mark = job.tokens.fingerprint()
-            self.tally.proven_tokens.add(mark)
-            control.put(transaction, _PROVEN + mark, True, now=to_ms(now))
+        if job.tokens is not None:
+            self.book.prove(transaction, job.tokens, now=to_ms(now))
+            holds.tokens_taken(transaction, job.tokens)
 
     def _uploaded(
         self, transaction: Transaction, finished: Finished, outcome: o.Uploaded, now: datetime
@@ -246,6 +227,8 @@ class Ledger:
         now: datetime,
     ) -> None:
         job, now_ms = finished.job, to_ms(now)
+        if verdict.pause is Pause.OWNER:
+            verdict = self._weighed(transaction, job, outcome, verdict, now)
         due_at = verdict.due_at
         if job.step is Step.UPLOAD and verdict.link_failure and job.link_failures + 1 >= LINK_TRIES:
             # Its host was in reach and it still failed: from here on the trouble is its own, and so is the wait.
@@ -269,12 +252,31 @@ class Ledger:
         )
         self.hosts.tell(host_of(job), verdict.host, verdict.reason, now, verdict.hold_s)
         if verdict.pause is Pause.OWNER:
-            holds.hold_owner(transaction, job.owner, job.tokens, outcome.sentence, now)
+            holds.hold_owner(
+                transaction, job.owner, job.tokens, outcome.sentence, now, seq=job.seq, probe=job.probe
+            )
             self.tally.stopped_by = verdict.reason
         elif verdict.pause is Pause.QUEUE:
             self._pause(transaction, verdict.reason, outcome.sentence, now)
         if isinstance(outcome, o.Rejected):
             self._count_rejection(transaction, job.id, now)
+
+    def _weighed(
+        self, transaction: Transaction, job: Job, outcome: policy.Setback, verdict: Verdict, now: datetime
+    ) -> Verdict:
+        """Whether a refused sign-in holds its owner: not where others have shown that it is about this entry."""
+        assert job.tokens is not None, "a send has tokens"
+        current = self.book.of(job.owner)
+        if current is not None and current.fingerprint() != job.tokens.fingerprint():
+            return replace(verdict, pause=None)  # of a pair that is no longer used
+        perhaps = isinstance(outcome, o.AuthRequired) and outcome.perhaps_only_this
+        if perhaps and self.book.is_proven(transaction, job.tokens):
+            return replace(verdict, pause=None)  # proved meanwhile: the next answer is read in that light
+        wait_s = holds.wait_alone_s(transaction, job.owner, job.tokens, job.seq, now)
+        if wait_s is None:
+            return verdict
+        due_at = now + timedelta(seconds=wait_s)
+        return replace(verdict, pause=None, reason=holds.ALONE, due_at=due_at)
 
     def _note_success(self, transaction: Transaction, now: datetime) -> None:
         # Once a second is enough for people, and a drain has hundreds.
@@ -287,7 +289,7 @@ class Ledger:
         if self._offset_at is not None and abs((now - self._offset_at).total_seconds()) < _NOTE_EVERY_S:
             return
         self._offset_at = now
-        note_offset(transaction, offset_s, now)
+        note_offset(transaction, offset_s, self._clock)
 
     def _count_rejection(self, transaction: Transaction, id: str, now: datetime) -> None:
         ids = [*(control.get(transaction, "rejections") or []), id]

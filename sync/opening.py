@@ -1,35 +1,26 @@
-"""How a pass begins: take over what dead drainers left, lift the holds that may be lifted, look for the hosts."""
+"""How a pass begins: take over what dead drainers left, end waits that a person ended, look for the hosts."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from storage import claims, control, readiness
+from storage import claims, readiness
 from storage.database import Database, Transaction
+from sync import holds
 from sync.clock import Clock
 from sync.connectivity import look
 from sync.durable import written
 from sync.gate import Host, Mode
-from sync.holds import lift_hold
 from sync.hosts import Hosts
-from sync.intake import Intake
 from sync.lookups import Lookups
 from sync.operations import OPERATIONS
-from sync.policy import RETRY_AFTER_CAP_S
 from sync.rules import Ask, Rules
 
 REPEATABLE: Final = frozenset(operation.kind for operation in OPERATIONS if operation.repeatable)
 
 
 def open_pass(
-    database: Database,
-    hosts: Hosts,
-    intake: Intake,
-    lookups: Lookups,
-    *,
-    rules: Rules,
-    ask: Ask,
-    clock: Clock,
+    database: Database, hosts: Hosts, lookups: Lookups, *, rules: Rules, ask: Ask, clock: Clock
 ) -> None:
     """Bring the outbox and `hosts` to where claims can begin. Only for the holder of the drain lock."""
 
@@ -48,22 +39,10 @@ def open_pass(
         hosts.load(transaction, clock.now())
         if ask.forced:
             hosts.forget_waits()
-        _lift_holds(transaction, intake, now_ms, forced=ask.forced)
+            holds.probe_now(transaction, clock.now())
 
     written(database, take_over, within_s=rules.exchange_limit_s)
     _look_around(database, hosts, rules, ask, clock)
-
-
-def _lift_holds(transaction: Transaction, intake: Intake, now_ms: int, *, forced: bool) -> None:
-    for owner, hold in control.paused_owners(transaction).items():
-        tokens = intake.tokens_for(owner or None)
-        changed = tokens is not None and tokens.fingerprint() != hold.get("tokens")
-        # A clock that jumped must not keep an owner waiting for years.
-        probe_at = min(int(hold.get("probe_at", 0)), now_ms + int(RETRY_AFTER_CAP_S * 1000))
-        if changed or forced or (tokens is not None and probe_at <= now_ms):
-            lift_hold(transaction, owner or None, hold, probing=not changed, now=now_ms)
-        elif probe_at < int(hold.get("probe_at", 0)):
-            control.pause_owner(transaction, owner or None, {**hold, "probe_at": probe_at}, now=now_ms)
 
 
 def _look_around(database: Database, hosts: Hosts, rules: Rules, ask: Ask, clock: Clock) -> None:

@@ -5,20 +5,22 @@ Order and waits do not depend on it; tokens, look-ups and people do.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Final
 
 from storage import control
 from storage.database import Transaction
-from storage.guarded import to_ms
+from storage.guarded import from_ms, to_ms
+from sync.clock import Clock
 
 _SAMPLES: Final = 5
+_SURE: Final = 2  # one wrong Date must not end all sending, for then no other would ever be seen
 # Two measures further apart than this have a jump of the clock between them.
 _JUMP_S: Final = 60.0
 
 
-def note_offset(transaction: Transaction, offset_s: float, now: datetime) -> None:
+def note_offset(transaction: Transaction, offset_s: float, clock: Clock) -> None:
     """Keep the median of the last five measures of server time minus device time, in seconds.
 
     One slow answer must not move the clock.
@@ -27,7 +29,10 @@ def note_offset(transaction: Transaction, offset_s: float, now: datetime) -> Non
     samples = [*known.get("samples", []), round(offset_s, 3)][-_SAMPLES:]
     if known and abs(offset_s - known["offset_s"]) > _JUMP_S:
         samples = samples[-1:]  # what was measured before a jump says nothing any more
-    value = {"offset_s": median(samples), "samples": samples}
+    now = clock.now()
+    # Anchored to the monotonic clock, because the wall clock may jump at any time.
+    anchor = {"at": to_ms(now), "mono_ms": clock.monotonic_ms(), "boot": clock.boot()}
+    value = {"offset_s": median(samples), "samples": samples, **anchor}
     control.put(transaction, control.CLOCK, value, now=to_ms(now))
 
 
@@ -35,3 +40,17 @@ def clock_offset(transaction: Transaction) -> float | None:
     """Server time minus device time in seconds, as last measured."""
     known = control.get(transaction, control.CLOCK)
     return None if known is None else float(known["offset_s"])
+
+
+def sure_server_time(transaction: Transaction, clock: Clock) -> datetime | None:
+    """What time it is by the server, where that is sure: two answers agreed, and the device has not restarted since.
+
+    Counted on by the monotonic clock. Where the device slept meanwhile, it is later than this.
+    """
+    known = control.get(transaction, control.CLOCK) or {}
+    if len(known.get("samples", ())) < _SURE or known.get("boot") != clock.boot():
+        return None
+    passed_s = (clock.monotonic_ms() - known["mono_ms"]) / 1000
+    if passed_s < 0:
+        return None
+    return from_ms(known["at"]) + timedelta(seconds=known["offset_s"] + passed_s)

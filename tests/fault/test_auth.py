@@ -191,18 +191,72 @@ def test_changed_token_file_lets_the_queue_go_on_by_itself(tmp_path: Path) -> No
         assert device.control(HELD) is None
 
 
+def knows_the_time(device: SandboxRig) -> None:
+    """Two entries are delivered, and with them two answers that agree about the server's clock."""
+    for seed in (1, 2):
+        device.capture(seed)
+        device.sync()
+        device.time.passes(2)
+
+
+def in_an_hour(time: FakeTime) -> str:
+    return jwt(userId="9", exp=int((time.wall + timedelta(hours=1)).timestamp()))
+
+
 @pytest.mark.parametrize("which", ["token", "session_token"])
 def test_expired_token_is_not_even_tried(tmp_path: Path, which: str) -> None:
     """P6: the token says itself that it is over; asking the server would tell nothing new."""
-    expired = jwt(userId="9", exp=1_700_000_000)
-    with sandboxed(tmp_path, **{f"api__{which}": expired}) as device:
-        device.capture_many(3)
+    pair = {"token": "opaque-bearer", "session_token": "opaque-session", which: in_an_hour(FakeTime())}
+    with sandboxed(tmp_path, **{f"api__{name}": token for name, token in pair.items()}) as device:
+        knows_the_time(device)
+        device.time.passes(3600)
+        device.capture_many(3, first=3)
+        before = len(device.posts())
         for _ in range(10):
             assert device.sync(looked=False).stopped_by == "auth_required"
             device.time.passes(3600)
-        assert device.sandbox.state.journal.requests() == []
-        assert device.counts() == {"pending": 3}
+        assert len(device.posts()) == before
+        assert device.counts() == {"done": 2, "pending": 3}
         assert set(device.column("attempts")) == {0}
+
+
+def test_token_that_only_this_clock_calls_expired_is_probed_until_the_time_is_sure(tmp_path: Path) -> None:
+    """P6: a new tablet, old tokens: nothing is sent at once, two probes learn what time it is, and no more."""
+    expired = jwt(userId="9", exp=1_700_000_000)
+    options = Options(strict_tokens=True)
+    with sandboxed(tmp_path, options=options, api__session_token=expired) as device:
+        device.capture_many(3)
+        asked = []
+        for hour in range(10):
+            assert device.sync(looked=False).stopped_by == "auth_required"
+            asked.append(len(device.posts()))
+            device.time.passes(3600 if hour else 200)
+        assert asked[:2] == [0, 0], "not before the first probe is due"
+        assert asked[-1] == 2
+        assert set(device.column("attempts")) == {0}
+
+
+@pytest.mark.parametrize("years", [-5, 10])
+def test_device_clock_that_is_years_off_expires_no_good_token(tmp_path: Path, years: int) -> None:
+    """P6, P9: a tablet with an empty battery thinks it is another decade; its sign-in is an hour old and good."""
+    true_time = FakeTime()
+    with sandboxed(tmp_path, api__session_token=in_an_hour(true_time)) as device:
+        # The server keeps the true time; the device alone is somewhere else.
+        device.sandbox.state.set_options({"clock_offset_s": -years * 365 * 86_400.0})
+        device.time.jumps(days=years * 365)
+        device.capture_many(3)
+        device.passes_until(lambda: device.counts() == {"done": 3}, every_s=300, most=4)
+
+
+def test_clock_that_jumps_after_the_time_was_known_expires_no_good_token(tmp_path: Path) -> None:
+    """P6, P9: the battery dies after a good morning; what time it is was counted on by the other clock."""
+    with sandboxed(tmp_path, api__session_token=in_an_hour(FakeTime())) as device:
+        knows_the_time(device)
+        device.time.jumps(days=3650)
+        device.sandbox.state.set_options({"clock_offset_s": -3650 * 86_400.0})
+        device.capture_many(2, first=3)
+        device.sync()
+        assert device.counts() == {"done": 4}
 
 
 def test_token_that_ends_is_no_trouble_before_it_does(tmp_path: Path) -> None:

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from sync.credentials import Tokens
+from sync.entrypoints.cli.telling import show_document, show_text
 from sync.exchange import Exchange, Failure, FailureKind
 from sync.policy import Limits
 from sync.reconcile import Strategy
 from sync.rules import Ask
+from sync.secret import Secret
 from sync.transport import ApiRequest
 from tests.support.rig import ACCEPTED_URL, FakeRig, FakeServer, FakeTime, said, stored
 
@@ -65,6 +68,24 @@ def test_intent_is_on_disk_before_the_first_byte_leaves(make: Make, server: Fake
     assert during["lease"] is not None
     assert during["history"] == [{**during["history"][0], "n": 1, "step": "send", "outcome": None}]
     assert during["idempotency_key"] == server.sent[0].idempotency_key == id
+
+
+def test_history_says_with_whose_tokens_each_send_went_out(make: Make, server: FakeServer) -> None:
+    """A shared device: an entry that nobody owns is sent by whoever is signed in, and that is not forgotten."""
+    who = iter(["anna", "bert", None])
+    server.on_send = lambda request, tokens: said(401) if tokens.owner == "anna" else server.created()
+    rig = make(tokens_for=lambda _: Tokens(Secret("bearer"), Secret("session"), next(who)))
+    ids = [rig.capture(1)]
+    rig.sync()
+    rig.time.passes(300)
+    rig.sync()
+    assert [each["sent_as"] for each in rig.entry(ids[0])["history"]] == ["anna", "bert", None]
+    assert [each["step"] for each in rig.entry(ids[0])["history"]] == ["send", "send", "upload"]
+    document = show_document({**rig.entry(ids[0])}, {})
+    assert [each["sent_as"] for each in document["history"]] == ["anna", "bert", None]
+    assert "as bert" in show_text(
+        rig.entry(ids[0]), {"waiting_for": "", "until": "", "next_step": "", "person_can": []}
+    )
 
 
 def test_receipt_is_on_disk_before_its_url_is_used(make: Make, server: FakeServer) -> None:
