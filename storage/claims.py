@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import bindparam, select, text, update
 
+from storage import control
 from storage.database import Transaction
 from storage.guarded import (
     ATTEMPT,
@@ -103,6 +104,7 @@ def mark_sending(
     moved = move(transaction, row, Event.SEND, reason=None, attempt_n=n, **changes, **sent)
     assert moved, "the row was read in this transaction"
     transaction.run(START_SEND, entry_seq=due.seq, n=n, step="send", started_at=now, sent_as=sent_as)
+    transaction.sends = control.count_send(transaction, now=now)
     return Lease(owner, fence, n)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Integer, Text, bindparam, cast, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from storage.database import Transaction
@@ -21,6 +21,7 @@ WAKE: Final = "wake"  # {"n", "forced_n"}: numbers that grow; somebody asks for 
 REPORT: Final = "report"  # what the worker is doing, or did last, for those who follow it
 WORKER: Final = "worker"  # {"pid", "since", "beat_at"}
 CLOCK: Final = "clock"  # {"offset_s", "samples"}
+SENDS: Final = "sends"  # how many sends were begun: a copy of the database that knows fewer is an older one
 LAST_SUCCESS: Final = "last_success"
 SUSPECTS: Final = "suspects"  # {reason: ids in a row}: what was met, and nobody has got through since
 ALONE: Final = "alone"  # ids of entries that met something while others got through
@@ -34,6 +35,12 @@ _SET: Final = Prepared(
     _insert.on_conflict_do_update(
         index_elements=[CONTROL.c.key], set_={"value": _insert.excluded.value, "at": _insert.excluded.at}
     )
+)
+_COUNT_SEND: Final = Prepared(
+    _insert.on_conflict_do_update(
+        index_elements=[CONTROL.c.key],
+        set_={"value": cast(cast(CONTROL.c.value, Integer) + 1, Text), "at": _insert.excluded.at},
+    ).returning(CONTROL.c.value)
 )
 _GET: Final = Prepared(select(CONTROL.c.value).where(CONTROL.c.key == bindparam("wanted")))
 _LIKE: Final = Prepared(
@@ -63,6 +70,11 @@ def put(transaction: Transaction, key: str, value: Any, *, now: int) -> None:
 def clear(transaction: Transaction, key: str) -> bool:
     """Whether there was a value to remove."""
     return bool(transaction.run(_CLEAR, wanted=key).rowcount)
+
+
+def count_send(transaction: Transaction, *, now: int) -> int:
+    """One more send is begun; how many that makes."""
+    return int(transaction.run(_COUNT_SEND, key=SENDS, value="1", at=now).fetchone()[0])
 
 
 def wake(transaction: Transaction, *, now: int, forced: bool = False) -> int:

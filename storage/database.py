@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -13,19 +13,23 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 from sqlcipher3 import dbapi2
 
-from storage import driver
+from storage import damage, driver
+from storage.errors import DatabaseDamaged, DatabaseMissing
 from storage.folder import StorageFolder
 from storage.prepared import Prepared
+from storage.witness import Witness
 
 
 class Transaction:
     """What one transaction can do: run prepared statements. Lives no longer than its `with` block."""
 
-    __slots__ = ("_dialect", "cursor")
+    __slots__ = ("_dialect", "captured", "cursor", "sends")
 
     def __init__(self, cursor: Any, dialect: Dialect) -> None:
         self.cursor = cursor  # the driver's own
         self._dialect = dialect
+        # What the witness is told once this is durable: the last capture, and how many sends were begun.
+        self.captured = self.sends = 0
 
     def run(self, statement: Prepared, **values: Any) -> Any:
         """Execute and answer the cursor, whose rows must be fetched before the next `run`."""
@@ -48,9 +52,28 @@ class Database:
         self._engine = create_engine("sqlite://", module=dbapi2, creator=self._connect, poolclass=NullPool)
         event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         self._dialect = self._engine.dialect
+        self._witness = Witness(folder.witness)
+        self._home = folder.database_identity()
+        self._damage: DatabaseDamaged | None = None
+        self._closing: list[Callable[[], None]] = []
 
     def _connect(self) -> Any:
-        return driver.connect(self.folder.database)
+        connection = driver.connect(self.folder.database)
+        if self._home is None:
+            self._home = self.folder.database_identity()
+        return connection
+
+    def check_sound(self) -> None:
+        """
+        Raises:
+            DatabaseDamaged: something read here was damaged, even if whoever read it could live with that.
+        """
+        if self._damage is not None:
+            raise self._damage
+
+    def at_close(self, end: Callable[[], None]) -> None:
+        """Have `end` run when this is closed."""
+        self._closing.append(end)
 
     @property
     def dialect(self) -> Dialect:
@@ -86,12 +109,21 @@ class Database:
             cursor = connection.cursor()
             try:
                 cursor.execute("BEGIN IMMEDIATE")
-                yield Transaction(cursor, self._dialect)
+                self._check_home()
+                transaction = Transaction(cursor, self._dialect)
+                yield transaction
                 cursor.execute("COMMIT")
             except BaseException:
                 with suppress(dbapi2.Error):  # the first error is the one to tell
                     cursor.execute("ROLLBACK")
                 raise
+            if transaction.captured or transaction.sends:
+                self._witness.note(entries=transaction.captured, sends=transaction.sends)
+
+    def _check_home(self) -> None:
+        # Whoever moves the file aside holds its write lock meanwhile. What is written after that would be lost.
+        if self.folder.database_identity() != self._home:
+            raise DatabaseMissing(f"{self.folder.database} was removed or replaced while it was open")
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -126,6 +158,9 @@ class Database:
         while self._idle:
             self._idle.pop().close()
         self._engine.dispose()
+        self._witness.close()
+        while self._closing:
+            self._closing.pop()()
 
     @contextmanager
     def translated(self) -> Iterator[None]:
@@ -140,4 +175,7 @@ class Database:
             )
             if problem is None:
                 raise
+            if isinstance(problem, DatabaseDamaged):
+                self._damage = problem
+                damage.remember(self.folder, str(said))
             raise problem from error

@@ -17,6 +17,7 @@ BUSY_TIMEOUT_S: Final = 10.0
 # WAL can lose a commit in versions below these when several processes checkpoint one file.
 _WAL_SAFE_FROM: Final = (3, 51, 3)
 _WAL_SAFE_BACKPORTS: Final[dict[tuple[int, ...], int]] = {(3, 50): 7, (3, 44): 6}
+_READ_ERRORS: Final = (10 | 1 << 8, 10 | 2 << 8, 10 | 33 << 8)  # SQLITE_IOERR_READ, _SHORT_READ, _CORRUPTFS
 # Captures must not pay for a checkpoint: the worker does them, and this is the bound where there is no worker.
 AUTOCHECKPOINT_PAGES: Final = 4000
 
@@ -31,6 +32,7 @@ def connect(path: Path) -> Any:
     connection = dbapi2.connect(
         str(path), timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
     )
+    connection.text_factory = text_of
     journal = "WAL" if wal_is_safe(dbapi2.sqlite_version_info) else "DELETE"
     try:
         # FULL: with NORMAL an acknowledged capture can vanish in a power cut.
@@ -69,7 +71,13 @@ def connect_for_reading(path: Path) -> Any:
         if log.exists() and log.stat().st_size:
             raise  # what is only in the log would be left out
         connection = dbapi2.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
+    connection.text_factory = text_of
     return connection
+
+
+def text_of(stored: bytes) -> str:
+    """Stored text. A flipped bit can make it none; then one row is damaged, and must not stop the others."""
+    return stored.decode("utf-8", "surrogateescape")
 
 
 def storage_problem(error: Exception, path: Path) -> StorageProblem | None:
@@ -91,11 +99,16 @@ def storage_problem(error: Exception, path: Path) -> StorageProblem | None:
     return None
 
 
+def is_read_error(error: Exception) -> bool:
+    """Whether the disk could not give back what is stored: for whoever looks for damage, that is damage."""
+    return getattr(error, "sqlite_errorcode", 0) in _READ_ERRORS
+
+
 def damaged(path: Path, what: str) -> DatabaseDamaged:
     """The file at `path` is no readable outbox; `what` is SQLite's own word for it."""
     return DatabaseDamaged(
-        f"{path} is not a readable database ({what}); keep the file, restore a copy from its backups folder or hand "
-        "it to support, and do not delete it: it may hold captures that were never sent"
+        f"{path} is damaged or no database at all ({what}); what can be read of it is saved by recovering it; do not "
+        "delete it: it may hold captures that were never sent"
     )
 
 

@@ -82,16 +82,24 @@ class DatabaseUnusable(StorageProblem):
 
 
 class DatabaseDamaged(DatabaseUnusable):
-    """The file is not a readable database."""
+    """The file is not a readable database, or was found damaged in part."""
 
     code = "database_damaged"
+    next_command = "fieldsync db recover"
 
 
 class DatabaseMissing(DatabaseUnusable):
     """A database was known in this folder and is not there."""
 
     code = "database_missing"
-    next_command = "fieldsync status"
+    next_command = "fieldsync db recover"
+
+
+class DatabaseOutdated(DatabaseUnusable):
+    """The database knows less than was seen of it before: an older copy, or its log was lost."""
+
+    code = "database_outdated"
+    next_command = "fieldsync db recover"
 
 
 class DatabaseNewer(DatabaseUnusable):

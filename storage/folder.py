@@ -51,6 +51,41 @@ class StorageFolder(NamedTuple):
         return self.root / "backups"
 
     @property
+    def damaged(self) -> Path:
+        """Damaged databases that `recover` moved aside, each in a folder of its own. Never deleted by us."""
+        return self.root / "damaged"
+
+    @property
+    def recovering(self) -> Path:
+        """Where `recover` builds the new database before it takes the place of the damaged one."""
+        return self.root / "recovering"
+
+    @property
+    def damage_note(self) -> Path:
+        """Says that the database was found damaged, and how."""
+        return self.root / "fieldsync.damaged"
+
+    @property
+    def witness(self) -> Path:
+        """The numbers of the last capture and send that were made here."""
+        return self.root / "fieldsync.seen"
+
+    @property
+    def in_use(self) -> Path:
+        """One locked file for each process that drains."""
+        return self.root / "in-use"
+
+    @property
+    def side_files(self) -> tuple[Path, ...]:
+        """What SQLite keeps beside the database; the newest captures may be there alone."""
+        return self.beside(self.database)
+
+    @staticmethod
+    def beside(database: Path) -> tuple[Path, ...]:
+        """The names of what SQLite keeps beside a database file."""
+        return tuple(database.with_name(database.name + end) for end in ("-wal", "-shm", "-journal"))
+
+    @property
     def tokens(self) -> Path:
         return self.root / "tokens"
 

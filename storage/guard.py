@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from sqlcipher3 import dbapi2
 
-from storage import driver
-from storage.errors import DatabaseMissing, DatabaseNewer, DatabaseUnusable
+from storage import damage, driver, witness
+from storage.errors import DatabaseDamaged, DatabaseMissing, DatabaseNewer, DatabaseOutdated, DatabaseUnusable
 from storage.folder import StorageFolder, from_os_error
 
 # Kept in `PRAGMA user_version`, so that the check needs no table. One Alembic step a number.
@@ -26,6 +26,7 @@ def open_for_reading(folder: StorageFolder) -> Any | None:
     if not check_present(folder):
         return None
     try:
+        seen = witness.seen(folder)  # before the database: what is captured meanwhile makes it no older
         connection = driver.connect_for_reading(folder.database)
         try:
             version, found = read_version_and_id(connection)
@@ -34,12 +35,9 @@ def open_for_reading(folder: StorageFolder) -> Any | None:
             if version == 0:
                 connection.close()
                 return None  # another process is just making it
-            if version < SCHEMA_VERSION:
-                raise DatabaseUnusable(
-                    f"{folder.database} still has schema {version}; the next capture or drain upgrades it",
-                    next_command="fieldsync sync",
-                )
+            check_not_older(version, folder)
             check_identity(found, folder)
+            check_current(connection, seen, folder)
         except BaseException:
             connection.close()
             raise
@@ -48,12 +46,25 @@ def open_for_reading(folder: StorageFolder) -> Any | None:
         problem = driver.storage_problem(error, folder.database) or driver.damaged(
             folder.database, str(error)
         )
+        if isinstance(problem, DatabaseDamaged):
+            damage.remember(folder, str(error))
         raise problem from error
     return connection
 
 
 def check_present(folder: StorageFolder) -> bool:
     """Whether there is a database; a missing one that was known is damage, never a new queue.
+
+    Raises:
+        DatabaseMissing: the marker names a database that is not there or is empty.
+        DatabaseDamaged: it was found damaged before, and that was not dealt with.
+    """
+    damage.refuse_damaged(folder)
+    return is_present(folder)
+
+
+def is_present(folder: StorageFolder) -> bool:
+    """As `check_present`, also where damage was found before.
 
     Raises:
         DatabaseMissing: the marker names a database that is not there or is empty.
@@ -66,8 +77,8 @@ def check_present(folder: StorageFolder) -> bool:
         raise from_os_error(error, folder.database) from None
     if not present and folder.marked_id() is not None:
         raise DatabaseMissing(
-            f"a database was known here and {folder.database} is missing or empty; bring it back (a copy may lie in "
-            f"{folder.backups}). To give up what it held and start anew, remove {folder.marker}"
+            f"a database was known here and {folder.database} is missing or empty. Bring it back if you know where "
+            "it is; else recovering says what is left, and names a backup where there is one"
         )
     return present
 
@@ -80,8 +91,8 @@ def check_not_emptied(version: int, folder: StorageFolder) -> None:
     """
     if version == 0 and folder.marked_id() is not None:
         raise DatabaseMissing(
-            f"a database was known here and {folder.database} is an empty one; bring it back (a copy may lie in "
-            f"{folder.backups}). To give up what it held and start anew, remove it and {folder.marker}"
+            f"a database was known here and {folder.database} is an empty one. Bring the right one back if you know "
+            "where it is; else recovering says what is left, and names a backup where there is one"
         )
 
 
@@ -98,6 +109,19 @@ def check_version(version: int, folder: StorageFolder) -> None:
         )
 
 
+def check_not_older(version: int, folder: StorageFolder) -> None:
+    """Refuse to read what has yet to be upgraded.
+
+    Raises:
+        DatabaseUnusable: the next capture or drain does it.
+    """
+    if version < SCHEMA_VERSION:
+        raise DatabaseUnusable(
+            f"{folder.database} still has schema {version}; the next capture or drain upgrades it",
+            next_command="fieldsync sync",
+        )
+
+
 def check_identity(found: str | None, folder: StorageFolder) -> None:
     """Refuse a database that is not the one known here: two copies in use would send everything twice.
 
@@ -109,6 +133,21 @@ def check_identity(found: str | None, folder: StorageFolder) -> None:
         raise DatabaseUnusable(
             f"{folder.database} is not the database that is known here ({folder.marker} names another); put the "
             "right file back, or remove the marker if this one is meant"
+        )
+
+
+def check_current(cursor: Any, seen: witness.Seen, folder: StorageFolder) -> None:
+    """Refuse a database that knows less than was `seen` of it: to go on would send again what was sent.
+
+    Raises:
+        DatabaseOutdated: its log was lost, or an older copy stands in its place.
+    """
+    lost = seen.lost_from(witness.known(cursor))
+    if any(lost):
+        raise DatabaseOutdated(
+            f"{folder.database} is older than what was last seen of it: {lost.entries} captures and {lost.sends} sends "
+            "are not in it. Its log (-wal) was lost, or a copy was put in its place. Bring the right files back if you "
+            "know where they are; else recover, which holds back what may have been sent"
         )
 
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from sqlcipher3 import dbapi2
 
-from storage import driver
-from storage.errors import AmbiguousId, EntryNotFound
+from storage import damage, driver
+from storage.errors import AmbiguousId, DatabaseDamaged, EntryNotFound
 from storage.folder import StorageFolder
 from storage.guard import open_for_reading
 
@@ -227,6 +227,8 @@ def reading(folder: StorageFolder) -> Iterator[Reader | None]:
         problem = driver.storage_problem(error, folder.database)
         if problem is None:
             raise
+        if isinstance(problem, DatabaseDamaged):
+            damage.remember(folder, str(error))
         raise problem from error
     finally:
         connection.close()

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from sqlcipher3 import dbapi2
 
+from storage import witness
 from storage.database import Database
 from storage.folder import StorageFolder, from_os_error
 from storage.guard import (
     SCHEMA_VERSION,
+    check_current,
     check_identity,
     check_not_emptied,
     check_present,
@@ -30,15 +32,18 @@ def open_database(folder: StorageFolder, *, new_id: str, now: datetime) -> Datab
     Raises:
         DatabaseMissing: one was known here and is gone, or is empty.
         DatabaseNewer: a newer program wrote it.
-        DatabaseUnusable: it is damaged, or is not the one that belongs here.
+        DatabaseUnusable: it is damaged, is not the one that belongs here, or is an older copy of it.
         StorageFull, StorageReadOnly: it cannot be made or opened.
     """
     folder.make()
     check_present(folder)
+    seen = witness.seen(folder)
     database = Database(folder)
     try:
         if _version_and_id(database) != (SCHEMA_VERSION, folder.marked_id()):
             _settle(database, new_id=new_id, now=now)
+        with database.read() as transaction:
+            check_current(transaction.cursor, seen, folder)
     except BaseException:
         database.close()
         raise

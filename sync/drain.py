@@ -12,7 +12,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
-from storage import claims, control, readiness
+from storage import claims, control, damage, readiness
 from storage.database import Database, Transaction
 from storage.locks import FileLock, Holder
 from storage.queries import Reader
@@ -91,10 +91,14 @@ class Drain:
             DrainBusy: somebody else is draining.
             StorageProblem: the database cannot be used; what was not committed is in doubt or is repeated.
         """
+        damage.refuse_damaged(self._database.folder)  # another process may have come upon it
         if not self._lock.take(since=self._clock.now().isoformat(timespec="seconds")):
             raise DrainBusy(FileLock.holder(self._database.folder.drain_lock))
         try:
-            return self._pass(ask, progress)
+            report = self._pass(ask, progress)
+            # An image that could not be read parks its entry; a database with such pages is not to be worked on.
+            self._database.check_sound()
+            return report
         finally:
             self._end_exchanges()
             if not self.abandoned:

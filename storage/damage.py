@@ -1,0 +1,49 @@
+"""That the database was found damaged is remembered beside it, until `recover` has dealt with it.
+
+Damage in one page is invisible to whoever does not read that page: without the note `status` would say that all is
+well, while a capture is refused. Light: `status` imports this module.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from storage.errors import DatabaseDamaged
+from storage.folder import StorageFolder, write_durably
+
+RECOVER = "fieldsync db recover"
+
+
+def remember(folder: StorageFolder, what: str) -> None:
+    """Have every later command refuse this database. Best effort: a disk that takes no note is told about anyway."""
+    with suppress(OSError):
+        if folder.root.is_dir() and not folder.damage_note.exists():
+            write_durably(folder.damage_note, what.encode("utf-8", "replace")[:4000] + b"\n")
+
+
+def remembered(folder: StorageFolder) -> str | None:
+    """What was found, or None where nothing was."""
+    try:
+        return folder.damage_note.read_text("utf-8", "replace").strip() or "not said"
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"not readable: {error.strerror}"
+
+
+def refuse_damaged(folder: StorageFolder) -> None:
+    """
+    Raises:
+        DatabaseDamaged: damage was found here before and not dealt with.
+    """
+    what = remembered(folder)
+    if what is not None:
+        raise DatabaseDamaged(
+            f"{folder.database} was found damaged: {what}. Nothing is captured, sent or shown from it until it is "
+            f"recovered; do not delete it: it may hold captures that were never sent"
+        )
+
+
+def forget(folder: StorageFolder) -> None:
+    """It has been dealt with."""
+    folder.damage_note.unlink(missing_ok=True)
