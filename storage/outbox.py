@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from sqlalchemy import bindparam, insert, select
 
 from storage.database import Database, Transaction
+from storage.digests import row_digest, text_sha256
 from storage.errors import EntryNotFound, IdConflict
 from storage.guarded import ENTRY, PURGED, SIGNATURE, inserts
 from storage.lifecycle import State
@@ -32,6 +32,7 @@ class NewSignature:
 class NewEntry:
     """What a capture hands over. Instants are milliseconds since 1970 UTC.
 
+    `captured_mono_ms` is the monotonic time of `captured_boot`, which no change of the device's clock moves.
     `start_at` is when the work started; where `payload` is a function, the input named none and the first instant
     from `start_at` on that this device has not used is chosen, and given to the function.
     """
@@ -47,6 +48,8 @@ class NewEntry:
     start_at: int | None = None
     clock_offset_ms: int | None = None
     clock_suspect: bool = False
+    captured_mono_ms: int | None = None
+    captured_boot: str | None = None
     owner: str | None = None
     target_id: int | None = None
     target_entry: str | None = None
@@ -70,7 +73,7 @@ _ENTRY_COLUMNS: Final = (
     "id", "kind", "state", "due_at", "creates", "has_signature", "payload_version", "payload", "payload_sha256",
     "input_digest", "idempotency_key", "start_at", "target_id", "target_entry", "after_entry", "chain_key", "owner",
     "attempts", "attempt_n", "link_failures", "lease_fence", "certainly_created", "lookups", "clean_misses",
-    "captured_at", "clock_offset_ms", "clock_suspect",
+    "captured_at", "clock_offset_ms", "clock_suspect", "captured_mono_ms", "captured_boot", "row_digest",
 )  # fmt: skip
 _INSERT_ENTRY: Final = Prepared(
     insert(ENTRY).values({name: bindparam(name) for name in _ENTRY_COLUMNS}).returning(ENTRY.c.seq)
@@ -110,15 +113,25 @@ def put_in(transaction: Transaction, new: NewEntry) -> Put:
     start_at, not_unique = _start(transaction, new)
     payload = new.payload if isinstance(new.payload, str) else new.payload(start_at or new.captured_at)
     signature = new.signature
-    digest = hashlib.sha256(payload.encode()).hexdigest()
+    payload_sha256 = text_sha256(payload)
+    # In the order of digests.FIXED.
+    digest = row_digest(
+        (
+            new.id, new.kind, int(new.creates), int(signature is not None), 1, payload_sha256, new.input_digest,
+            new.idempotency_key, start_at, new.target_id, new.target_entry, new.after_entry, new.chain_key, new.owner,
+            new.captured_at, new.clock_offset_ms, int(new.clock_suspect), new.captured_mono_ms, new.captured_boot,
+        ),
+        signature.sha256 if signature is not None else None,
+    )  # fmt: skip
     # In the order of _ENTRY_COLUMNS.
     row = (
-        new.id, new.kind, State.PENDING.value, 0, int(new.creates), int(signature is not None), 1, payload, digest,
-        new.input_digest, new.idempotency_key, start_at, new.target_id, new.target_entry, new.after_entry,
-        new.chain_key, new.owner, 0, 0, 0, 0, 0, 0, 0,
-        new.captured_at, new.clock_offset_ms, int(new.clock_suspect),
+        new.id, new.kind, State.PENDING.value, 0, int(new.creates), int(signature is not None), 1, payload,
+        payload_sha256, new.input_digest, new.idempotency_key, start_at, new.target_id, new.target_entry,
+        new.after_entry, new.chain_key, new.owner, 0, 0, 0, 0, 0, 0, 0,
+        new.captured_at, new.clock_offset_ms, int(new.clock_suspect), new.captured_mono_ms, new.captured_boot, digest,
     )  # fmt: skip
     (seq,) = transaction.run_row(_INSERT_ENTRY, _ENTRY_COLUMNS, row).fetchone()
+    transaction.captured = seq
     if signature is not None:
         image = (
             seq, signature.name, signature.mime_type, signature.size, signature.sha256, signature.md5, signature.data,

@@ -160,7 +160,14 @@ def capture(
     """
     keep_reserve(database.folder, reserve_bytes)
     new = new_entry(
-        checked, now=clock.now(), new_id=new_id, owner=owner, after=after, clock_offset_s=clock_offset_s
+        checked,
+        now=clock.now(),
+        new_id=new_id,
+        owner=owner,
+        after=after,
+        clock_offset_s=clock_offset_s,
+        mono_ms=clock.monotonic_ms(),
+        boot=clock.boot(),
     )
     return answer(put(database, new))
 
@@ -173,8 +180,10 @@ def new_entry(
     owner: str | None,
     after: str | None = None,
     clock_offset_s: float | None = None,
+    mono_ms: int | None = None,
+    boot: str | None = None,
 ) -> NewEntry:
-    """The row that a capture makes."""
+    """The row that a capture makes. `mono_ms` is the monotonic time of this `boot`, beside `now`."""
     operation = checked.operation
     start_at = _given_start(operation, checked.given)
     chosen_by_us = operation.start_field is not None and operation.start_field not in checked.given
@@ -201,6 +210,8 @@ def new_entry(
         start_at=to_ms(now) if chosen_by_us else start_at,
         clock_offset_ms=None if clock_offset_s is None else int(clock_offset_s * 1000),
         clock_suspect=clock_offset_s is not None and abs(clock_offset_s) > _SUSPECT_OFFSET_S,
+        captured_mono_ms=mono_ms,
+        captured_boot=boot,
         owner=owner,
         after_entry=after,
         signature=None

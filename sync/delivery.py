@@ -6,7 +6,6 @@ answers is written down by `ledger.py` before anything else happens to the entry
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from storage import claims, signatures
 from storage.claims import Lease
 from storage.database import Database
+from storage.digests import text_sha256
 from storage.errors import StorageProblem
 from storage.readiness import Due
 from sync import outcome as o
@@ -110,7 +110,7 @@ def build_request(due: Due, operation: Operation, path: str) -> tuple[ApiRequest
     """
     from sync.transport import ApiRequest
 
-    if hashlib.sha256(due.payload.encode()).hexdigest() != due.payload_sha256:
+    if text_sha256(due.payload) != due.payload_sha256:
         raise RequestDamaged("the stored payload is not what was captured")
     if due.request_path is not None and due.request_body is not None:
         path, body = due.request_path, due.request_body
@@ -119,7 +119,7 @@ def build_request(due: Due, operation: Operation, path: str) -> tuple[ApiRequest
         if operation.needs_target and target is None:
             raise RequestDamaged("the server id of the intervention it changes is not known")
         path, body = path.replace("{id}", str(target)), due.payload
-    digest = hashlib.sha256(f"{operation.method} {path}\n{body}".encode()).hexdigest()
+    digest = text_sha256(f"{operation.method} {path}\n{body}")
     if due.request_digest not in (None, digest):
         raise RequestDamaged("the stored request is not what was sent before")
     return ApiRequest(operation.method, path, body.encode(), due.idempotency_key), digest

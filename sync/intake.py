@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from storage import claims, control, owners, readiness
+from storage import claims, control, digests, owners, readiness
 from storage.database import Transaction
 from storage.guarded import from_ms, to_ms
 from storage.readiness import Due, Filter
@@ -96,6 +96,9 @@ class Intake:
             for due in _owed(transaction, ledger.hosts, [*active, *jobs], most - len(jobs), now):
                 if due.presigned_url is None:
                     park_unsent(transaction, due.seq, reason="signature_url_lost")
+                    left_out = True
+                elif not digests.intact(transaction.cursor, due.seq):
+                    park_unsent(transaction, due.seq, reason="signature_damaged")
                     left_out = True
                 else:
                     jobs.append(self._upload(transaction, due, due.presigned_url, now))
@@ -222,6 +225,9 @@ class Intake:
             park_unsent(transaction, due.seq, reason="kind_unknown")
             return None
         except RequestDamaged:
+            park_unsent(transaction, due.seq, reason="payload_damaged")
+            return None
+        if not digests.intact(transaction.cursor, due.seq):
             park_unsent(transaction, due.seq, reason="payload_damaged")
             return None
         lease = claims.mark_sending(

@@ -29,6 +29,7 @@ from tests.support.rig import (
     assert_delivered_once,
     said,
     sandboxed,
+    unsigned,
 )
 
 REFUSALS = [
@@ -149,11 +150,11 @@ def test_several_workers_that_meet_one_refusal_hold_the_owner_once(tmp_path: Pat
     rig.sync()
     with rig.database.write() as transaction:
         # The upload host has proved itself within this pass as far as the gate knows: all four may go at once.
-        transaction.cursor.execute("UPDATE entry SET has_signature = 0")
+        unsigned(transaction)
         transaction.cursor.execute("UPDATE entry SET state = 'done'")
     rig.capture_many(8, first=2)
     with rig.database.write() as transaction:
-        transaction.cursor.execute("UPDATE entry SET has_signature = 0 WHERE state = 'pending'")
+        unsigned(transaction)
     server.on_send = lambda request, tokens: said(401, {"message": "Unauthorized"})
     rig.sync()
     assert rig.counts() == {"done": 1, "pending": 8}

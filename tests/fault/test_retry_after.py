@@ -22,6 +22,7 @@ from tests.support.rig import (
     assert_delivered_once,
     said,
     sandboxed,
+    unsigned,
 )
 
 
@@ -134,7 +135,7 @@ def test_answers_that_were_under_way_do_not_end_the_wait(tmp_path: Path) -> None
     rig.capture_many(12)
     with rig.database.write() as transaction:
         # Without signatures all four go at once, whatever is known of the storage.
-        transaction.cursor.execute("UPDATE entry SET has_signature = 0")
+        unsigned(transaction)
     rig.sync(looked=False)
     assert len(server.sent) == 4, "after the wait was named nothing new was sent"
     assert rig.counts() == {"pending": 9, "done": 3}

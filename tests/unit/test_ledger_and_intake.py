@@ -16,6 +16,7 @@ from sync.rules import Ask
 from sync.secret import Secret
 from sync.transport import ApiRequest
 from tests.support.rig import ACCEPTED_URL, FakeRig, FakeServer, FakeTime, said, stored
+from tests.support.rig import unsigned as without_signatures
 
 NO_LINK = Failure(FailureKind.CONNECT, fully_written=False, detail="")
 LOST = Failure(FailureKind.DISCONNECTED, fully_written=True, detail="")
@@ -44,7 +45,7 @@ def make(tmp_path: Path, server: FakeServer) -> Iterator[Make]:
 def unsigned(rig: FakeRig) -> None:
     """As a kind without a signature would be: nothing is owed after the receipt."""
     with rig.database.write() as transaction:
-        transaction.cursor.execute("UPDATE entry SET has_signature = 0 WHERE state = 'pending'")
+        without_signatures(transaction)
 
 
 def company(request: ApiRequest) -> int:
