@@ -20,6 +20,7 @@ from storage.errors import StorageFull
 from storage.folder import StorageFolder
 from storage.reserve import release_reserve
 from storage.schema import open_database
+from storage.usage import begin_draining
 from sync.capture import ImageLimits
 from sync.clock import Clock
 from sync.credentials import Credentials
@@ -60,14 +61,22 @@ def open_outbox(folder: Path, clock: Clock) -> Database:
 def open_to_drain(folder: Path, clock: Clock) -> Database:
     """As `open_outbox`, also on a full disk: then the space kept back for the drain is given to it.
 
+    Where the last drain was cut off, the pages are checked first.
+
     Raises:
-        StorageProblem: see `storage.schema.open_database`.
+        StorageProblem: see `storage.schema.open_database` and `storage.usage.begin_draining`.
     """
     try:
-        return open_outbox(folder, clock)
+        database = open_outbox(folder, clock)
     except StorageFull:
         release_reserve(StorageFolder(folder))
-        return open_outbox(folder, clock)
+        database = open_outbox(folder, clock)
+    try:
+        begin_draining(database, token=f"{clock.boot()[:8]}-{os.getpid()}-{uuid4().hex[:8]}")
+    except BaseException:
+        database.close()
+        raise
+    return database
 
 
 def image_limits(settings: Settings) -> ImageLimits:
