@@ -77,7 +77,7 @@ def is_present(folder: StorageFolder) -> bool:
         raise from_os_error(error, folder.database) from None
     if not present and folder.marked_id() is not None:
         raise DatabaseMissing(
-            f"a database was known here and {folder.database} is missing or empty. Bring it back if you know where "
+            f"a database was known here and {folder.database} is missing or empty; bring it back if you know where "
             "it is; else recovering says what is left, and names a backup where there is one"
         )
     return present
@@ -91,7 +91,7 @@ def check_not_emptied(version: int, folder: StorageFolder) -> None:
     """
     if version == 0 and folder.marked_id() is not None:
         raise DatabaseMissing(
-            f"a database was known here and {folder.database} is an empty one. Bring the right one back if you know "
+            f"a database was known here and {folder.database} is an empty one; bring the right one back if you know "
             "where it is; else recovering says what is left, and names a backup where there is one"
         )
 

@@ -200,6 +200,12 @@ _OURS: Final = {
         _LOOK,
         what="The stored signature image is missing or is not what was captured, so it is not sent.",
     ),
+    "recovered": Words(
+        "The database was damaged and was rebuilt from what could be read, so nobody knows whether it was sent before.",
+        (),
+        "",
+        "fieldsync list --state in_doubt",
+    ),
     "signature_url_lost": _held(_NO_URL),
     "upload_expired": _held(_NO_URL),
     "upload_url_refused": _held(

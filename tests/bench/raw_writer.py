@@ -17,9 +17,10 @@ from tests.bench.workload import payload_of, sha256
 _COLUMNS: Final = (
     "id, kind, state, due_at, creates, has_signature, payload_version, payload, payload_sha256, input_digest, "
     "idempotency_key, start_at, target_id, target_entry, after_entry, chain_key, owner, attempts, attempt_n, "
-    "link_failures, lease_fence, certainly_created, lookups, clean_misses, captured_at, clock_offset_ms, clock_suspect"
+    "link_failures, lease_fence, certainly_created, lookups, clean_misses, captured_at, clock_offset_ms, clock_suspect, "
+    "captured_mono_ms, captured_boot, row_digest"
 )
-_INSERT_ENTRY: Final = f"INSERT INTO entry ({_COLUMNS}) VALUES ({', '.join('?' * 27)})"
+_INSERT_ENTRY: Final = f"INSERT INTO entry ({_COLUMNS}) VALUES ({', '.join('?' * 30)})"
 _INSERT_SIGNATURE: Final = (
     "INSERT INTO signature (entry_seq, name, mime_type, size, sha256, md5, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
@@ -55,7 +56,7 @@ def values_of(new: NewEntry) -> Values:
         (new.id, new.kind, "pending", 0, int(new.creates), 1, 1, payload, sha256(payload), new.input_digest)
         + (new.idempotency_key, new.start_at, None, None, None, None, new.owner)
         + (0,) * 7
-        + (new.captured_at, None, 0)
+        + (new.captured_at, None, 0, new.captured_mono_ms, new.captured_boot, sha256(payload))
     )
     return entry, (
         signature.name,

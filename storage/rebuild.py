@@ -1,0 +1,312 @@
+"""Fills a new database with what was salvaged from a damaged one, and with what a backup knows beyond that.
+
+Every row is judged on its own: what cannot be read is counted and named, what is damaged is stored and held.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from sqlcipher3 import dbapi2
+
+from storage import control, digests
+from storage.checking import KEPT_DAMAGED, image_intact, request_intact
+from storage.lifecycle import State
+from storage.salvage import Layout, Salvage, is_json
+from storage.verdicts import Evidence, verdict
+
+# What is only true of a running process, and what the new database says of itself.
+_NOT_COPIED: Final = (
+    "gate:",
+    control.WORKER,
+    control.REPORT,
+    control.SENDS,
+    "database_id",
+    KEPT_DAMAGED,
+    digests.UNDIGESTED_UPTO,
+)
+_INTERRUPTED: Final = {"outcome": "Interrupted", "reason": "interrupted"}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When this happens. `doubt` is the settling clock of every entry that is in doubt from now on."""
+
+    now: int
+    doubt: Mapping[str, Any]
+    states_hold: bool
+    methods: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the rows. Ids are local ids of entries."""
+
+    read: dict[str, int] = field(default_factory=dict)
+    lost: dict[str, int] = field(default_factory=dict)
+    lost_ids: list[str] = field(default_factory=list)
+    damaged: list[dict[str, str]] = field(
+        default_factory=list
+    )  # {"id", "reason"}: kept, and held where not final
+    broken_images: list[str] = field(default_factory=list)
+    in_doubt: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def count(self, table: str, *, read: bool, n: int = 1) -> None:
+        counts = self.read if read else self.lost
+        counts[table] = counts.get(table, 0) + n
+
+
+class Rebuild:
+    """Writes into `cursor`, in the caller's transaction. The best source is added first; what is there stays."""
+
+    def __init__(self, cursor: Any, layout: Layout, moment: Moment) -> None:
+        self._cursor = cursor
+        self._layout = layout
+        self._moment = moment
+        self._ids: set[str] = set()
+        self._numbers: set[int] = set()
+        self._purged: set[str] = set()
+        self._sequence = 0
+        self.sends = 0  # the most that any source knew of
+        self._kept_before: set[str] = set()
+        self._counting = True
+        # What a first source knows of an entry whose own row it lost: evidence for the row of the next one.
+        self._orphans: dict[str, dict[int, list[Mapping[str, Any]]]] = {"attempt": {}, "receipt": {}}
+        self.tally = Tally()
+
+    def add(self, source: Salvage) -> int:
+        """Copy what this source has beyond what is there; how many entries that were."""
+        self._copy_purged(source)
+        self._copy_control(source)
+        receipts = self._children(source, "receipt")
+        attempts = self._children(source, "attempt")
+        images = self._images(source)
+        added: dict[int, Mapping[str, Any]] = {}
+        for number, row in source.rows("entry"):
+            if row is None:
+                self._lose(source, number)
+            elif row["id"] not in self._ids and row["id"] not in self._purged and number not in self._numbers:
+                stored = self._entry(
+                    row, images.get(number), receipts.get(number, []), attempts.get(number, [])
+                )
+                if stored is not None:
+                    added[number] = stored
+            else:
+                self._sequence = max(self._sequence, number)
+        self._copy_images(source, added)
+        self._copy_children("attempt", attempts, added)
+        self._copy_children("receipt", receipts, added)
+        self._keep_orphans(receipts, attempts)
+        for number in (images.keys() | attempts.keys() | receipts.keys()) - added.keys() - self._numbers:
+            self._lose(source, number)
+        self._sequence = max(self._sequence, source.sequence())
+        self._counting = False  # a second source only fills gaps
+        return len(added)
+
+    def _children(self, source: Salvage, table: str) -> dict[int, list[Mapping[str, Any]]]:
+        found = dict(self._orphans[table])
+        for number, rows in _by_entry(self._rows(source, table)).items():
+            known = {_content(row) for row in found.get(number, [])}
+            found[number] = [*found.get(number, []), *(row for row in rows if _content(row) not in known)]
+        return found
+
+    def _keep_orphans(
+        self, receipts: dict[int, list[Mapping[str, Any]]], attempts: dict[int, list[Mapping[str, Any]]]
+    ) -> None:
+        for table, found in (("receipt", receipts), ("attempt", attempts)):
+            self._orphans[table] = {n: rows for n, rows in found.items() if n not in self._numbers}
+
+    @property
+    def highest(self) -> int:
+        """The highest number of an entry that any source knew of."""
+        return max([self._sequence, *self._numbers])
+
+    def trust_no_state(self) -> None:
+        """What is added from now on may have been sent since it was written."""
+        self._moment = replace(self._moment, states_hold=False)
+
+    def forget_found(self) -> None:
+        """What one source had lost and another has brought is not lost."""
+        found = {*self._ids, *(f"number {number}" for number in self._numbers)}
+        self.tally.lost_ids = [id for id in self.tally.lost_ids if id not in found]
+        self.tally.lost["entry"] = len(self.tally.lost_ids)
+
+    def finish(self, *, database_id: str, sequence: int, sends: int) -> None:
+        """What the new database says of itself. Numbers that were ever given are not given again."""
+        kept = {*self._kept_before, *(each["id"] for each in self.tally.damaged)}
+        said = {
+            "database_id": database_id,
+            control.SENDS: sends,
+            KEPT_DAMAGED: sorted(kept & self._ids),
+        }
+        for key, value in said.items():
+            self._cursor.execute(
+                "INSERT INTO control (key, value, at) VALUES (?, ?, ?) "
+                "ON CONFLICT (key) DO UPDATE SET value = excluded.value, at = excluded.at",
+                (key, json.dumps(value), self._moment.now),
+            )
+        highest = max(sequence, self.highest)
+        self._cursor.execute("DELETE FROM sqlite_sequence WHERE name = 'entry'")
+        self._cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('entry', ?)", (highest,))
+
+    def _rows(self, source: Salvage, table: str) -> Iterable[Mapping[str, Any]]:
+        for _, row in source.rows(table):
+            if self._counting:
+                self.tally.count(table, read=row is not None)
+            if row is not None:
+                yield row
+
+    def _lose(self, source: Salvage, number: int) -> None:
+        if number in self._numbers:
+            return
+        self._sequence = max(self._sequence, number)
+        id = source.ids.get(number, f"number {number}")
+        if id not in self._ids and id not in self._purged and id not in self.tally.lost_ids:
+            self.tally.count("entry", read=False)
+            self.tally.lost_ids.append(id)
+
+    def _images(self, source: Salvage) -> dict[int, tuple[bool, str | None]]:
+        """Of each image whether it is sound, and what it says its sha256 is. One at a time: they are large."""
+        found: dict[int, tuple[bool, str | None]] = {}
+        for number, row in source.rows("signature"):
+            if self._counting:
+                self.tally.count("signature", read=row is not None)
+            if row is not None:
+                found[number] = (
+                    image_intact(row["size"], row["sha256"], row["md5"], row["data"]),
+                    row["sha256"],
+                )
+        return found
+
+    def _entry(
+        self,
+        row: dict[str, Any],
+        image: tuple[bool, str | None] | None,
+        receipts: list[Mapping[str, Any]],
+        attempts: list[Mapping[str, Any]],
+    ) -> Mapping[str, Any] | None:
+        sound, image_sha256 = image or (False, None)
+        intact = self._intact(row, image_sha256, has_image=image is not None)
+        image_ok = sound or not row["has_signature"]
+        receipt = next((each for each in reversed(receipts) if each["adopted"]), None)
+        evidence = Evidence(
+            self._moment.states_hold,
+            intact,
+            image_ok,
+            None if receipt is None else receipt["server_id"],
+            None if receipt is None else receipt["at"],
+        )
+        changes = verdict(row, evidence, now=self._moment.now, doubt=self._moment.doubt)
+        changes["attempt_n"] = max([row["attempt_n"], *(each["n"] for each in attempts)])
+        changes["lease_fence"] = row["lease_fence"] + 1
+        stored = {**row, **changes}
+        if not self._insert("entry", stored) and not self._insert("entry", stored := _without_id(stored)):
+            self.tally.count("entry", read=False)
+            self.tally.lost_ids.append(str(row["id"]))
+            return None
+        self._note(stored, intact=intact, image_ok=image_ok)
+        return stored
+
+    def _intact(self, row: dict[str, Any], image_sha256: str | None, *, has_image: bool) -> bool:
+        if (
+            not isinstance(row["payload"], str)
+            or digests.text_sha256(row["payload"]) != row["payload_sha256"]
+        ):
+            return False
+        method = self._moment.methods.get(row["kind"])
+        if not request_intact(method, row["request_path"], row["request_body"], row["request_digest"]):
+            return False
+        if row["has_signature"] and not has_image:
+            return True  # what the digest was made over is not all there: it is told as a broken image
+        digest = digests.digest_of(row, image_sha256)
+        if row["row_digest"] is None and row["captured_boot"] is None:
+            row["row_digest"] = digest  # captured before there were digests
+        return bool(row["row_digest"] == digest)
+
+    def _note(self, stored: Mapping[str, Any], *, intact: bool, image_ok: bool) -> None:
+        id, number = str(stored["id"]), stored["seq"]
+        self._ids.add(id)
+        self._numbers.add(number)
+        self.tally.count("entry", read=True)
+        if not intact or not image_ok:
+            reason = "signature_damaged" if intact else "payload_damaged"
+            self.tally.damaged.append({"id": id, "reason": reason, "state": stored["state"]})
+        if not image_ok:
+            self.tally.broken_images.append(id)
+        if State.IN_DOUBT in (stored["state"], stored["stage"]):
+            self.tally.in_doubt.append(id)
+
+    def _copy_images(self, source: Salvage, added: Mapping[int, Mapping[str, Any]]) -> None:
+        if added:
+            for number, row in source.rows("signature"):
+                if row is not None and number in added and not self._insert("signature", row):
+                    self.tally.count("signature", read=False)
+
+    def _copy_children(
+        self, table: str, found: Mapping[int, list[Mapping[str, Any]]], added: Mapping[int, Mapping[str, Any]]
+    ) -> None:
+        for number, rows in found.items():
+            parent = added.get(number)
+            if parent is None:
+                continue
+            for row in rows:
+                ended = table != "attempt" or row["outcome"] is not None or parent["state"] == State.SENDING
+                # Numbered anew: those of a backup and of the damaged file may be the same.
+                self._insert(table, {**row, **({} if ended else _INTERRUPTED), "id": None})
+
+    def _copy_purged(self, source: Salvage) -> None:
+        for row in self._rows(source, "purged"):
+            if row["id"] not in self._purged and self._insert("purged", row):
+                self._purged.add(row["id"])
+
+    def _copy_control(self, source: Salvage) -> None:
+        for row in self._rows(source, "control"):
+            if row["key"] == KEPT_DAMAGED and is_json(row["value"]):
+                self._kept_before.update(json.loads(row["value"]))
+            if row["key"] == control.SENDS and str(row["value"]).isdigit():
+                self.sends = max(self.sends, int(row["value"]))
+            if is_json(row["value"]) and not str(row["key"]).startswith(_NOT_COPIED):
+                self._insert("control", row)
+
+    def _insert(self, table: str, row: Mapping[str, Any]) -> bool:
+        names = [column.name for column in self._layout[table]]
+        marks = ", ".join("?" * len(names))
+        sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608  names of ours
+        try:
+            self._cursor.execute(sql, [_stored(row[name]) for name in names])
+        except dbapi2.IntegrityError as error:
+            if table in ("entry", "signature"):
+                self.tally.notes.append(
+                    f"{table} {row.get('id', row.get('entry_seq'))} cannot be stored: {error}"
+                )
+            return False
+        return True
+
+
+def _stored(value: Any) -> Any:
+    # Text that a flipped bit made none is kept as the bytes that were found, spelt out.
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return value
+
+
+def _without_id(row: dict[str, Any]) -> dict[str, Any]:
+    """Two entries name the same record on the server: one keeps it, the other is for a person."""
+    held = {"server_id": None, "certainly_created": 1, "reason": "server_id_taken"}
+    return {**row, **held, "state": State.PARKED.value, "stage": State.IN_DOUBT.value}
+
+
+def _content(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(value for name, value in row.items() if name != "id")
+
+
+def _by_entry(rows: Iterable[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
+    found: dict[int, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if isinstance(row["entry_seq"], int):
+            found.setdefault(row["entry_seq"], []).append(row)
+    return found

@@ -1,0 +1,255 @@
+"""Recovers what can be read of a damaged, cut off, emptied, outdated or lost database into a new one.
+
+The damaged files are moved aside and never deleted. Until the new database is in place every command refuses, so that
+nobody takes half a queue for the whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlcipher3 import dbapi2
+
+from storage import aside, damage, driver, witness
+from storage.checking import Findings, check, page_damage
+from storage.claims import doubt_clock
+from storage.errors import DatabaseUnusable, StorageProblem
+from storage.folder import StorageFolder, write_durably
+from storage.guard import SCHEMA_VERSION
+from storage.guarded import to_ms
+from storage.locks import FileLock
+from storage.rebuild import Moment, Rebuild, Tally
+from storage.salvage import Layout, Salvage, layout_of
+from storage.schema import open_database
+
+REPORT: Final = "report.json"
+# Neither of these is damage: one is a memory of it, the other what the next drain puts right.
+_HARMLESS: Final = frozenset({"damage_remembered", "schema_older"})
+
+
+class OutboxInUse(StorageProblem):
+    """A worker or drain is at work on this outbox."""
+
+    code = "outbox_in_use"
+    next_command = "fieldsync status"
+
+
+class NothingKnown(StorageProblem):
+    """There is no database here and never was one."""
+
+    code = "nothing_to_recover"
+    next_command = "fieldsync status"
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """The moment of the recovery, and its identity should none be left: a fresh id."""
+
+    now: datetime
+    mono_ms: int
+    boot: str
+    new_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What was found and done. `place` is where the damaged files are; None where nothing had to be done."""
+
+    problems: tuple[str, ...]
+    place: Path | None = None
+    tally: Tally = field(default_factory=Tally)
+    unknown_lost: int = 0  # captures that were seen before and of which nothing is left, not even a number
+    backup: Path | None = None  # the newest one that could bring more
+    source: Path | None = None
+    from_source: int = 0  # entries that only the given file had
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing was lost, damaged or put in doubt."""
+        tally = self.tally
+        return not (any(tally.lost.values()) or tally.damaged or tally.in_doubt or self.unknown_lost)
+
+    def to_json(self) -> dict[str, Any]:
+        tally = self.tally
+        return {
+            "schema": 1,
+            "recovered": self.place is not None,
+            "problems": list(self.problems),
+            "tables": {
+                table: {"read": tally.read.get(table, 0), "lost": tally.lost.get(table, 0)}
+                for table in ("entry", "signature", "attempt", "receipt", "purged", "control")
+            },
+            "lost_ids": tally.lost_ids,
+            "lost_unknown": self.unknown_lost,
+            "damaged": tally.damaged,
+            "broken_images": tally.broken_images,
+            "in_doubt": tally.in_doubt,
+            "notes": tally.notes,
+            "from": None if self.source is None else str(self.source),
+            "from_entries": self.from_source,
+            "backup": None if self.backup is None else str(self.backup),
+            "moved_to": None if self.place is None else str(self.place),
+            "report": None if self.place is None else str(self.place / REPORT),
+        }
+
+
+def recover(
+    folder: StorageFolder,
+    when: When,
+    *,
+    methods: Mapping[str, str],
+    force: bool = False,
+    source: Path | None = None,
+) -> Recovered:
+    """Rebuild the database of `folder`; where it is sound nothing is done unless forced, or a `source` is to be added.
+
+    `source` is another copy of the same database, such as a backup: what only it has is added, in doubt where it was
+    not final.
+
+    Raises:
+        OutboxInUse: a worker or drain holds its lock.
+        NothingKnown: no database was ever here.
+        DatabaseUnusable: it is another one than the known, or newer than this program.
+    """
+    if not folder.root.is_dir():
+        raise NothingKnown(f"nothing was ever captured in {folder.root}")
+    with _nobody_works(folder):
+        aside.finish(folder)  # an earlier recovery that was cut off
+        findings = check(folder, methods=methods, full=True)
+        if findings is None and source is None:
+            raise NothingKnown(f"nothing was ever captured in {folder.root}")
+        findings = findings or Findings()
+        problems = tuple(problem.what for problem in findings.problems)
+        found = {problem.code for problem in findings.problems} - _HARMLESS
+        if "database_unusable" in found:
+            raise DatabaseUnusable(problems[-1])
+        if not found and not force and source is None:
+            damage.forget(folder)
+            aside.clear(folder)
+            return Recovered(problems)
+        damage.remember(folder, "it is being recovered")
+        # A source may know of sends that the database does not; and the other way round.
+        states_hold = findings.pages_sound and "database_missing" not in found
+        moment = Moment(
+            to_ms(when.now), doubt_clock(to_ms(when.now), when.mono_ms, when.boot), states_hold, methods
+        )
+        return _rebuilt(folder, when, moment, problems, source)
+
+
+@contextmanager
+def _nobody_works(folder: StorageFolder) -> Iterator[None]:
+    with ExitStack() as held:
+        for path in (folder.worker_lock, folder.drain_lock, folder.schema_lock):
+            lock = FileLock(path)
+            if not lock.take():
+                holder = FileLock.holder(path)
+                who = f"process {holder.pid}" if holder is not None and holder.pid else "another process"
+                raise OutboxInUse(f"{who} is at work on this outbox; stop the worker, and order it again")
+            held.callback(lock.give)
+        yield
+
+
+def _rebuilt(
+    folder: StorageFolder, when: When, moment: Moment, problems: tuple[str, ...], source: Path | None
+) -> Recovered:
+    before = aside.state_of(folder)
+    seen = witness.seen(folder)
+    new = aside.workshop(folder)
+    with suppress(StorageProblem):
+        identity = folder.marked_id()
+    identity = identity or _identity_of(folder.database) or when.new_id
+    database = open_database(new, new_id=identity, now=when.now)
+    try:
+        with database.write() as transaction:
+            cursor = transaction.cursor
+            layout = layout_of(cursor)
+            rebuild = Rebuild(cursor, layout, moment)
+            if folder.database.exists() and folder.database.stat().st_size:
+                _add(rebuild, folder.database, layout)
+            known = rebuild.highest
+            from_source = 0 if source is None else _add_source(rebuild, source, layout, identity)
+            rebuild.finish(
+                database_id=identity, sequence=max(seen.entries, known), sends=max(seen.sends, rebuild.sends)
+            )
+        database.checkpoint()
+        found = page_damage_of(database)
+    finally:
+        database.close()
+    if found:
+        raise DatabaseUnusable(f"the new database in {new.root} is not sound ({found[0]}); nothing was moved")
+    lost = max(0, seen.entries - known)
+    unknown = lost if source is None else max(0, min(lost, seen.entries - rebuild.highest))
+    recovered = Recovered(
+        problems,
+        aside.make_place(folder, f"{when.now:%Y%m%dT%H%M%S%fZ}"),
+        rebuild.tally,
+        unknown,
+        newest_backup(folder, identity),
+        source,
+        from_source,
+    )
+    assert recovered.place is not None
+    write_durably(recovered.place / REPORT, json.dumps(recovered.to_json(), indent=1).encode() + b"\n")
+    aside.swap(folder, recovered.place, unchanged_since=before)
+    folder.mark(identity)
+    damage.forget(folder)
+    aside.clear(folder)
+    return recovered
+
+
+def page_damage_of(database: Any) -> list[str]:
+    with database.read() as transaction:
+        return page_damage(transaction.cursor, full=True)
+
+
+def _add(rebuild: Rebuild, path: Path, layout: Layout) -> int:
+    source = Salvage(path, layout)
+    try:
+        return rebuild.add(source)
+    finally:
+        source.close()
+
+
+def _add_source(rebuild: Rebuild, path: Path, layout: Layout, identity: str) -> int:
+    found = _identity_of(path)
+    if found is not None and found != identity:
+        raise DatabaseUnusable(f"{path} is a copy of another database than the one that is known here")
+    rebuild.trust_no_state()
+    added = _add(rebuild, path, layout)
+    rebuild.forget_found()
+    return added
+
+
+def newest_backup(folder: StorageFolder, identity: str) -> Path | None:
+    """The newest sound copy of this database in `backups/`; None where there is none."""
+    try:
+        copies = sorted(folder.backups.glob("*.db"), key=lambda path: path.stat().st_mtime, reverse=True)
+    except OSError:
+        return None
+    return next((path for path in copies if _identity_of(path, sound=True) == identity), None)
+
+
+def _identity_of(path: Path, *, sound: bool = False) -> str | None:
+    """Which database this is a copy of; None where it does not say, or with `sound` where it is damaged."""
+    if not path.exists():
+        return None
+    try:
+        connection = driver.connect_for_reading(path)
+    except dbapi2.Error:
+        return None
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if not 0 < version <= SCHEMA_VERSION or (sound and page_damage(connection)):
+            return None
+        row = connection.execute("SELECT value FROM control WHERE key = 'database_id'").fetchone()
+    except dbapi2.Error:
+        return None
+    finally:
+        connection.close()
+    return None if row is None else str(row[0]).strip('"')
