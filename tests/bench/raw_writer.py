@@ -17,8 +17,8 @@ from tests.bench.workload import payload_of, sha256
 _COLUMNS: Final = (
     "id, kind, state, due_at, creates, has_signature, payload_version, payload, payload_sha256, input_digest, "
     "idempotency_key, start_at, target_id, target_entry, after_entry, chain_key, owner, attempts, attempt_n, "
-    "link_failures, lease_fence, certainly_created, lookups, clean_misses, captured_at, clock_offset_ms, clock_suspect, "
-    "captured_mono_ms, captured_boot, row_digest"
+    "link_failures, lease_fence, certainly_created, lookups, clean_misses, captured_at, clock_offset_ms, "
+    "clock_suspect, captured_mono_ms, captured_boot, row_digest"
 )
 _INSERT_ENTRY: Final = f"INSERT INTO entry ({_COLUMNS}) VALUES ({', '.join('?' * 30)})"
 _INSERT_SIGNATURE: Final = (

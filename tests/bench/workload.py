@@ -38,7 +38,14 @@ def checked(number: int) -> Checked:
 
 def entry(number: int, clock: Clock) -> NewEntry:
     """The row of this capture, ready to be stored."""
-    return new_entry(checked(number), now=clock.now(), new_id=app.new_id(clock), owner=None)
+    return new_entry(
+        checked(number),
+        now=clock.now(),
+        new_id=app.new_id(clock),
+        owner=None,
+        mono_ms=clock.monotonic_ms(),
+        boot=clock.boot(),
+    )
 
 
 def open_outbox(place: Path, clock: Clock) -> Database:
