@@ -14,7 +14,7 @@ from sync.exchange import Exchange, Failure, FailureKind
 from sync.holds import ALONE
 from sync.secret import Secret
 from sync.transport import ApiRequest
-from tests.support.rig import FakeRig, FakeServer, FakeTime, said
+from tests.support.rig import FakeRig, FakeServer, FakeTime, said, unsigned
 
 REFUSED = said(401, {"message": "The incoming token has expired"})
 NOT_YOURS = said(403, {"message": "site 3 is not yours"})
@@ -100,7 +100,7 @@ def test_one_entry_alone_is_the_probe(make: Make, width: int) -> None:
     rig = make(watched, width=width)
     rig.capture_many(8)
     with rig.database.write() as transaction:
-        transaction.cursor.execute("UPDATE entry SET has_signature = 0")
+        unsigned(transaction)
     rig.sync()
     met = len(watched.asked)
     assert met <= width

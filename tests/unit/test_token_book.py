@@ -17,7 +17,7 @@ from sync.secret import Secret
 from sync.token_book import LOOK_EVERY_S, MOST_PROVEN, PROVEN, TokenBook
 from sync.transport import ApiRequest
 from tests.support.polling import eventually
-from tests.support.rig import FakeRig, FakeServer, FakeTime, said
+from tests.support.rig import FakeRig, FakeServer, FakeTime, said, unsigned
 from tests.support.scratch import Scratch
 
 NOT_YOURS = {"message": "site 3 is not yours"}
@@ -143,7 +143,7 @@ def test_403_of_a_pair_that_proved_itself_meanwhile_is_read_again(tmp_path: Path
     rig = FakeRig(tmp_path / "outbox", server, FakeTime(), width=2)
     rig.capture_many(2)
     with rig.database.write() as transaction:
-        transaction.cursor.execute("UPDATE entry SET has_signature = 0")
+        unsigned(transaction)
     rig.sync()
     assert rig.states() == ["dead", "done"]
     assert rig.control(HELD) is None
