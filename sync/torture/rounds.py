@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -49,6 +49,7 @@ class Played:
     tally: Tally
     violations: tuple[Violation, ...]
     struck: tuple[str, ...]
+    reasons: Mapping[str, int]  # why entries are not done, and how many each
     duration_s: float
 
     def to_json(self) -> dict[str, Any]:
@@ -60,6 +61,7 @@ class Played:
             "in_doubt_strategy": self.hand.strategy,
             "faults": list(self.hand.faults),
             **self.tally.to_json(),
+            "reasons": dict(self.reasons),
             "violations": [violation_json(self.hand, each) for each in self.violations],
             "duration_s": round(self.duration_s, 3),
         }
@@ -119,8 +121,9 @@ def strategies() -> tuple[str, ...]:
 class Torture:
     """All that the rounds of one run share: processes, the sandbox, an empty outbox to copy."""
 
-    def __init__(self, children: Children, nursery: Nursery, sandbox: Sandbox) -> None:
+    def __init__(self, children: Children, nursery: Nursery, sandbox: Sandbox, *, keep: bool) -> None:
         self._children = children
+        self._keep = keep
         self._nursery = nursery
         self._sandbox = sandbox
         self._prepared = children.folder / "prepared"
@@ -146,10 +149,17 @@ class Torture:
             )
         facts = _facts(trial)
         violations = [*trial.violations, *judge(facts), *_leaks(trial)]
-        if not violations:
+        if not violations and not self._keep:
             shutil.rmtree(place)
         figures = tally(facts, violations)
-        return Played(hand, figures, tuple(violations), tuple(struck), time.monotonic() - started_s)
+        reasons = Counter(
+            str(entry["reason"] or entry["state"])
+            for entry in facts.entries.values()
+            if entry["state"] != "done"
+        )
+        return Played(
+            hand, figures, tuple(violations), tuple(struck), dict(reasons), time.monotonic() - started_s
+        )
 
     def _suffer(self, trial: Trial, hand: Hand, index: int, name: str) -> bool:
         """One fault, then one pass in a kind world."""
@@ -165,7 +175,7 @@ def torturing(*, keep: bool) -> Iterator[tuple[Torture, Children]]:
     with Children(keep=keep, prefix="fieldsync-torture-") as children:
         nursery = Nursery(children)
         with Sandbox(log_limit=100_000) as sandbox:
-            torture = Torture(children, nursery, sandbox)
+            torture = Torture(children, nursery, sandbox, keep=keep)
             nursery.ready()
             try:
                 yield torture, children

@@ -29,42 +29,10 @@ from sync.demo.handwriting import signature
 from sync.demo.story import Stage, compare_all, staged
 from sync.demo.telling import PlainTeller
 from sync.payload import to_body
+from tests.support.left_behind import gone, marked, needs_proc
 
 COMMAND = (sys.executable, "-m", "sync", "demo")
 WITHIN_S = 90
-PROC = Path("/proc")
-
-needs_proc = pytest.mark.skipif(not PROC.joinpath("self/environ").exists(), reason="looks into /proc")
-
-
-def marked(mark: str) -> list[int]:
-    """Processes that inherited this mark and still run."""
-    found: list[int] = []
-    for each in PROC.iterdir():
-        try:
-            if each.name.isdigit() and mark.encode() in each.joinpath("environ").read_bytes():
-                found.append(int(each.name))
-        except OSError:
-            continue
-    return found
-
-
-def gone(mark: str, folder: Path) -> bool:
-    """Whether neither process nor scratch folder is left, within a few seconds."""
-    deadline = time.monotonic() + 10
-    while marked(mark) or any(folder.iterdir()):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-@pytest.fixture
-def scratch(tmp_path: Path) -> Path:
-    folder = tmp_path / "scratch"
-    folder.mkdir()
-    return folder
-
 
 # The whole story.
 
@@ -207,6 +175,10 @@ def test_guard_ends_only_what_was_not_reported_gone() -> None:
     lines = ["child 7\n", "child 8\n", "folder /a b\n", "gone 7\n"]
 
     assert guard.watch(lines) == ({8}, ["/a b"])
+
+
+def test_guard_leaves_a_folder_that_is_to_be_kept() -> None:
+    assert guard.watch(["folder /a\n", "folder /b\n", "kept /a\n", "kept /c\n"]) == (set(), ["/b"])
 
 
 def test_environment_of_the_user_does_not_get_in() -> None:

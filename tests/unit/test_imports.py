@@ -306,6 +306,17 @@ def test_sandbox_is_imported_only_by_the_commands_that_show_it() -> None:
     assert not wrong, told(wrong)
 
 
+def test_torture_is_imported_by_its_own_command_alone() -> None:
+    """What kills, stops and steals must not be within reach of anything that delivers."""
+    wrong = [
+        each
+        for each in all_imports()
+        if (inside(each.imported, "sync.torture") or inside(each.imported, "storage.rehearsal"))
+        and not within(each.importer, ("sync.torture", "sync.entrypoints.cli.torturing"))
+    ]
+    assert not wrong, told(wrong)
+
+
 def test_imports_point_downwards() -> None:
     wrong = []
     for each in all_imports():
