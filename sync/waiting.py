@@ -8,7 +8,7 @@ from storage import control, doubts, readiness
 from storage.database import Database
 from sync.clock import Clock
 from sync.credentials import Credentials
-from sync.gate import Gate, waits_until
+from sync.gate import Gate, Host, waits_until
 from sync.lookups import next_look_s
 from sync.reconcile import still_promising
 from sync.server_clock import clock_offset
@@ -60,5 +60,8 @@ def next_moment(database: Database, *, settle_s: float, clock: Clock) -> datetim
         waits = (waits_until(Gate.from_json(gate), now) for gate in gates.values())
         moments += [each for each in waits if each is not None]
     if settles_s is not None:
-        moments.append(now + timedelta(seconds=settles_s + 0.05))
+        # Doubt is settled at the API: while its gate waits, waking every second for a look-up would only cost power.
+        settles_at = now + timedelta(seconds=settles_s + 0.05)
+        api = waits_until(Gate.from_json(gates.get(Host.API.value)), now)
+        moments.append(max(settles_at, api or settles_at))
     return min(moments, default=None)
