@@ -33,6 +33,12 @@ class Clock:
     def monotonic_ms(self) -> int:
         return int(self.monotonic_s() * 1000)
 
+    def elapsed_ms(self) -> int:
+        """Milliseconds since boot with sleep counted, which the monotonic clock of Linux leaves out."""
+        if self.monotonic_s is time.monotonic and hasattr(time, "CLOCK_BOOTTIME"):
+            return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+        return self.monotonic_ms()
+
     def server_now(self, offset_s: float | None) -> datetime | None:
         """The moment by the server's clock, where its offset was ever measured."""
         return None if offset_s is None else self.now() + timedelta(seconds=offset_s)

@@ -16,6 +16,7 @@ from storage import claims, control, damage, readiness
 from storage.database import Database, Transaction
 from storage.locks import FileLock, Holder
 from storage.queries import Reader
+from sync import clock_jump
 from sync.clock import Clock
 from sync.credentials import Tokens
 from sync.delivery import Done, Job, Work
@@ -169,6 +170,8 @@ class Drain:
         self, transaction: Transaction, ledger: Ledger, finished: list[tuple[int, Done]]
     ) -> list[tuple[int | None, Work]]:
         """Write down what came back, and claim for whoever is free."""
+        if jumped_s := clock_jump.follow(transaction, self._clock):
+            ledger.hosts.shift(jumped_s)
         starts: list[tuple[int | None, Work]] = []
         in_doubt = False
         for number, each in finished:

@@ -7,12 +7,13 @@ last is the last to be asked again, so that one bad entry cannot hold its owner 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from storage import control, owners
 from storage.database import Transaction
 from storage.guarded import to_ms
+from storage.readiness import PAUSED_OWNER
 from sync.credentials import Tokens
 
 HELD: Final = "auth_required"
@@ -192,3 +193,19 @@ def command_printed(transaction: Transaction, owner: str | None, tokens: Tokens,
 def tokens_taken(transaction: Transaction, tokens: Tokens) -> None:
     """The server took this pair: when it fails one day, that is a new trouble."""
     control.clear(transaction, _RENEWED + tokens.fingerprint())
+
+
+def shift(transaction: Transaction, by_ms: int, *, now: int) -> None:
+    """The wall clock jumped: what is waited for, and since when, moves with it."""
+    for prefix in (PAUSED_OWNER, _RENEWED):
+        for key, known in control.get_all(transaction, prefix).items():
+            moved = {
+                **known,
+                **{name: int(known[name]) + by_ms for name in ("probe_at", "at") if name in known},
+                "since": _moved(known.get("since"), by_ms),
+            }
+            control.put(transaction, prefix + key, moved, now=now)
+
+
+def _moved(since: str | None, by_ms: int) -> str | None:
+    return since and (datetime.fromisoformat(since) + timedelta(milliseconds=by_ms)).isoformat()

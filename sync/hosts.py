@@ -150,6 +150,7 @@ class Hosts:
     def shift(self, by_s: float) -> None:
         """The wall clock jumped: every gate's wait moves with it."""
         self._gates = {key: g.shifted(gate, by_s) for key, gate in self._gates.items()}
+        self._stored = {key: g.shifted(gate, by_s) for key, gate in self._stored.items()}
 
     def snapshot(self) -> Snapshot:
         return Snapshot(dict(self._gates), dict(self._stored))

@@ -6,7 +6,7 @@ from typing import Final
 
 from storage import claims, readiness
 from storage.database import Database, Transaction
-from sync import holds
+from sync import clock_jump, holds
 from sync.clock import Clock
 from sync.connectivity import look
 from sync.durable import written
@@ -26,6 +26,7 @@ def open_pass(
 
     def take_over(transaction: Transaction) -> None:
         now_ms = clock.now_ms()
+        clock_jump.follow(transaction, clock)
         claims.rescue(
             transaction,
             repeatable_kinds=REPEATABLE,

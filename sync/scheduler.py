@@ -129,7 +129,9 @@ class Worker:
             if abs(now_parted_s - parted_s) > CLOCK_JUMP_S:
                 parted_s = now_parted_s
                 events.log(_LOG, events.CLOCK_JUMPED)
-                self._wake()
+                self._rearm()
+            if self._dirty.is_set() and not self._draining.locked():
+                self._wake()  # the trigger came while the last pass was ending, and the scheduler dropped it
             current = data_version(probe)
             if current != version:
                 version = current
@@ -143,10 +145,23 @@ class Worker:
         self._dirty.set()
         self._scheduler.modify_job("drain", next_run_time=datetime.now(UTC))
 
+    def _rearm(self) -> None:
+        """Both jobs now: their next times were set by a clock that has jumped, and may be years away."""
+        self._scheduler.modify_job("checkpoint", next_run_time=datetime.now(UTC))
+        self._wake()
+
     def _passes(self) -> None:
         """Pass after pass while somebody asks for one; then sleep until the next moment that matters."""
-        if not self._draining.acquire(blocking=False):
-            return
+        again = True
+        while again:
+            if not self._draining.acquire(blocking=False):
+                return  # who holds it looks at `_dirty` after giving it back
+            self._serve_wishes()
+            # A wish that came between the last look and the release found the door shut: it is looked for again.
+            again = self._dirty.is_set() and not self._stopping.is_set()
+
+    def _serve_wishes(self) -> None:
+        """With `_draining` held, which is given back at the end."""
         try:
             again = True
             while again and not self._stopping.is_set():

@@ -96,13 +96,28 @@ class Rig:
         self.database = open_database(StorageFolder(self.root), new_id=DATABASE_ID, now=self.time.wall)
         self.drain = self._drain()
 
-    def capture(self, seed: int, *, owner: str | None = None, after: str | None = None) -> str:
+    def capture(
+        self,
+        seed: int,
+        *,
+        owner: str | None = None,
+        after: str | None = None,
+        clock_offset_s: float | None = None,
+    ) -> str:
         """One signed intervention; its local id."""
         given = Input("unplanned-preventive", json.dumps(distinct_body(seed)).encode(), signature_png(seed))
         clock = self.time.clock
         new_id = app.new_id(clock)
         checked = check_input(given, _LIMITS)
-        return capture(self.database, checked, clock=clock, new_id=new_id, owner=owner, after=after).id
+        return capture(
+            self.database,
+            checked,
+            clock=clock,
+            new_id=new_id,
+            owner=owner,
+            after=after,
+            clock_offset_s=clock_offset_s,
+        ).id
 
     def capture_many(self, count: int, *, first: int = 1, owner: str | None = None) -> list[str]:
         return [self.capture(seed, owner=owner) for seed in range(first, first + count)]

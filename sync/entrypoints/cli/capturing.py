@@ -68,11 +68,11 @@ def _capture(
     owner: str | None,
 ) -> Captured:
     from config.settings import load
-    from storage.control import CLOCK, get
     from storage.queries import Reader
     from sync import app
     from sync import capture as front_door
     from sync.clock import Clock
+    from sync.clock_jump import present_offset_s
 
     settings = load()
     try:
@@ -85,7 +85,7 @@ def _capture(
     database = app.open_outbox(settings.storage.dir, clock)
     try:
         with database.read() as transaction:
-            known_clock = get(transaction, CLOCK)
+            offset_s = present_offset_s(transaction, clock)
             parent = None if after is None else Reader(transaction.cursor).resolve(after)
         return front_door.capture(
             database,
@@ -94,7 +94,7 @@ def _capture(
             new_id=app.new_id(clock),
             owner=owner or app.owner(settings),
             after=parent,
-            clock_offset_s=None if known_clock is None else float(known_clock["offset_s"]),
+            clock_offset_s=offset_s,
             reserve_bytes=settings.storage.reserve_mib * 1024 * 1024,
         )
     finally:
