@@ -1,6 +1,7 @@
 """Checks of single values that types alone cannot say. None quotes the value it refuses: it may be a secret."""
 
 from pathlib import Path
+from string import Formatter
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,16 +36,26 @@ def path_fault(value: str) -> str | None:
     return None
 
 
-def known_fallback(value: object) -> object:
-    if value == "ambient-credentials":
-        raise refused("not_available", 'is not available in this version; choose "off" or "anonymous"')
-    return value
-
-
 def sane_path(value: object) -> object:
     if isinstance(value, str | Path) and "\0" in str(value):
         raise refused("not_a_path", "holds a character that no path has")
     return value
+
+
+def pattern_fault(pattern: str, known: tuple[str, ...]) -> str | None:
+    """Why this is no pattern of an object's key; `known` are the names that it may hold in braces."""
+    try:
+        parts = list(Formatter().parse(pattern))
+    except ValueError:
+        return "must hold each name between one pair of braces"
+    names = [(name, spec, conversion) for _, name, spec, conversion in parts if name is not None]
+    if any(name not in known or spec or conversion for name, spec, conversion in names):
+        return f"may hold {', '.join('{' + name + '}' for name in known)} and no other name in braces"
+    if not {"server_id", "entry_id", "image_key"} & {name for name, _, _ in names}:
+        return "must hold {server_id}, {entry_id} or {image_key}, or one signature would replace the other"
+    if pattern.startswith("/") or not pattern.isprintable():
+        return 'must be printable and not begin with "/"'
+    return None
 
 
 def is_insecure(base_url: Any) -> bool:

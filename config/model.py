@@ -4,6 +4,7 @@ Values are checked strictly, so that `true` is no number and `"15"` in the file 
 need a person's attention name the remedy; none quotes a value.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,11 +12,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from pydantic_core.core_schema import ValidationInfo
 
 from config.checks import (
+    INSECURE,
     address_fault,
     as_secret,
     as_upper,
-    known_fallback,
+    is_insecure,
     path_fault,
+    pattern_fault,
     refused,
     sane_path,
 )
@@ -23,6 +26,8 @@ from sync.credentials import TokenSource
 from sync.secret import Secret
 
 MIB = 1024 * 1024
+# What a key pattern may be filled with; `sync/s3_location.py` does.
+PLACEHOLDERS = ("server_id", "entry_id", "name", "image_key")
 
 
 Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False, le=31 * 86_400)]
@@ -131,9 +136,41 @@ class UploadSettings(Section):
         default=False,
         description="Allow http to this machine itself, for API and upload; for trials and tests only",
     )
-    fallback: Annotated[Literal["off", "anonymous"], BeforeValidator(known_fallback)] = Field(
+    fallback: Literal["off", "anonymous", "ambient-credentials"] = Field(
         default="off",
-        description='What to do with an address without a signature: "off" parks the entry, "anonymous" sends',
+        description='Without a usable address: "off" parks, "anonymous" sends to one without a signature, '
+        '"ambient-credentials" puts with this machine\'s own AWS credentials',
+    )
+    reissue_path: str = Field(
+        default="",
+        description="Path that gives another address, with {id} for the server id; empty: there is no such call",
+    )
+    reissue_method: Literal["POST", "PUT", "GET"] = Field(
+        default="POST", description="Method of the call for another address"
+    )
+    reissue_pointer: str = Field(
+        default="/presignedUrl", description="JSON pointer to the address in the answer to that call"
+    )
+    bucket: str = Field(
+        default="",
+        description="Only bucket that own credentials write to; empty: the one that the spent address names",
+    )
+    region: str = Field(
+        default="", description="Region of the bucket where neither the address nor its signature names it"
+    )
+    key_pattern: str = Field(
+        default="",
+        description="Key of a signature that never had an address: {server_id}, {entry_id}, {name}, {image_key}",
+    )
+    s3_endpoint: str = Field(
+        default="", description="Address of an S3 that is not Amazon's, for own credentials; empty: Amazon's"
+    )
+    s3_path_style: Flag = Field(
+        default=False, description="The bucket is the first part of the path there, and of its addresses"
+    )
+    instance_credentials: Flag = Field(
+        default=False,
+        description="Own credentials may come from the cloud's metadata service; leave it off anywhere else",
     )
     read_timeout_s: Seconds = Field(
         default=60.0, gt=0, description="Seconds to wait for the storage's answer"
@@ -141,6 +178,54 @@ class UploadSettings(Section):
     connect_timeout_s: Seconds = Field(
         default=10.0, gt=0, description="Seconds to wait for a connection to the storage"
     )
+
+    @field_validator("reissue_path")
+    @classmethod
+    def _reissue_path(cls, value: str) -> str:
+        if value and (fault := path_fault(value.replace("{id}", "1"))):
+            raise refused("not_a_path", fault)
+        if value and (value.count("{id}") != 1 or set("{}") & set(value.replace("{id}", ""))):
+            raise refused("not_a_path", "must hold {id} once, where the server id goes")
+        return value
+
+    @field_validator("reissue_pointer")
+    @classmethod
+    def _reissue_pointer(cls, value: str) -> str:
+        if not value.startswith("/") or re.search(r"~(?![01])", value):
+            raise refused("not_a_pointer", "must be a JSON pointer such as /data/presignedUrl")
+        return value
+
+    @field_validator("bucket")
+    @classmethod
+    def _bucket(cls, value: str) -> str:
+        if value and (not re.fullmatch(r"[A-Za-z0-9._-]{3,255}", value) or ".." in value):
+            raise refused("not_a_bucket", "must be the name of a bucket")
+        return value
+
+    @field_validator("region")
+    @classmethod
+    def _region(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", value):
+            raise refused("not_a_region", "must be a region such as eu-west-3")
+        return value
+
+    @field_validator("key_pattern")
+    @classmethod
+    def _key_pattern(cls, value: str, info: ValidationInfo) -> str:
+        if value and (fault := pattern_fault(value, PLACEHOLDERS)):
+            raise refused("not_a_pattern", fault)
+        if value and not info.data.get("bucket", "unknown"):
+            raise refused("contradiction", "needs upload.bucket as well")
+        return value
+
+    @field_validator("s3_endpoint")
+    @classmethod
+    def _s3_endpoint(cls, value: str, info: ValidationInfo) -> str:
+        if value and (fault := address_fault(value)):
+            raise refused("not_an_address", fault)
+        if is_insecure(value) and not info.data.get("allow_insecure_loopback", True):
+            raise refused("insecure_endpoint", INSECURE)
+        return value.rstrip("/")
 
     @field_validator("allowed_hosts")
     @classmethod

@@ -108,8 +108,13 @@ def mark_sending(
     return Lease(owner, fence, n)
 
 
-def lease_upload(transaction: Transaction, seq: int, *, owner: str, now: int, lease_until: int) -> Lease:
-    """Take an accepted entry for its upload. Its state stays: a repeated PUT of the same bytes does no harm."""
+def lease_upload(
+    transaction: Transaction, seq: int, *, owner: str, now: int, lease_until: int, step: str = "upload"
+) -> Lease:
+    """Take an accepted entry for its upload, or for another URL (`step` `reissue`).
+
+    Its state stays: a repeated PUT of the same bytes does no harm, and neither does a URL too many.
+    """
     row = _mine_to_take(transaction, seq)
     n = row.attempt_n + 1
     fence = row.lease_fence + 1
@@ -117,7 +122,7 @@ def lease_upload(transaction: Transaction, seq: int, *, owner: str, now: int, le
         transaction, row, attempt_n=n, lease_owner=owner, lease_fence=fence, lease_expires_at=lease_until
     )
     assert changed, "the row was read in this transaction"
-    transaction.run(START_ATTEMPT, entry_seq=seq, n=n, step="upload", started_at=now)
+    transaction.run(START_ATTEMPT, entry_seq=seq, n=n, step=step, started_at=now)
     return Lease(owner, fence, n)
 
 

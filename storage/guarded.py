@@ -65,6 +65,7 @@ class Held:
     certainly_created: bool
     request_digest: str | None
     presigned_url: str | None
+    url_reissues: int
 
 
 _HELD_COLUMNS: Final = tuple(Held.__dataclass_fields__)

@@ -35,6 +35,8 @@ class Entry(SQLModel, table=True):
         Index("ix_entry_state", "state", "seq"),
         Index("ix_entry_ready", "due_at", "yields", "seq", sqlite_where=text("state = 'pending'")),
         Index("ix_entry_owed", "due_at", "url_expires_at", "seq", sqlite_where=text("state = 'accepted'")),
+        # Held entries whose signature is owed: `status` counts them.
+        Index("ix_entry_unsigned", "seq", sqlite_where=text("stage = 'accepted'")),
         Index("ix_entry_waits_until", "due_at", sqlite_where=text("due_at > 0")),
         Index("ix_entry_needs_action", "seq", sqlite_where=text(NEEDS_ACTION_SQL)),
         Index("ix_entry_trouble", "state", "reason", "captured_at", sqlite_where=text(TROUBLE_SQL)),
@@ -117,6 +119,11 @@ class Entry(SQLModel, table=True):
     presigned_url: str | None = Field(default=None, sa_column=Column(Text))
     url_expires_at: int | None = Field(default=None, sa_column=Column(BigInteger))
     url_received_at: int | None = Field(default=None, sa_column=Column(BigInteger))
+    # The way out of a spent, lost or refused URL: why it cannot be used, what is tried instead (reissue | ambient),
+    # and how many were asked for anew.
+    url_trouble: str | None = Field(default=None, sa_column=Column(Text))
+    upload_way: str | None = Field(default=None, sa_column=Column(Text))
+    url_reissues: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
 
     captured_at: int = Field(sa_column=Column(BigInteger, nullable=False))
     clock_offset_ms: int | None = Field(default=None, sa_column=Column(Integer))

@@ -22,7 +22,9 @@ STATES: Final = ("pending", "sending", "in_doubt", "accepted", "done", "parked",
 _NEEDS_ACTION: Final = "state IN ('parked', 'dead')"
 _LIST: Final = """
     SELECT e.id, e.kind, e.state, e.reason, e.attempts, e.server_id, e.target_id, e.target_entry, e.after_entry,
-           e.owner, e.captured_at, e.due_at, e.done_at, s.name, s.mime_type, s.size, s.sha256, e.uploaded_at
+           e.owner, e.captured_at, e.due_at, e.done_at, s.name, s.mime_type, s.size, s.sha256, e.uploaded_at,
+           e.has_signature = 1 AND e.uploaded_at IS NULL AND
+           (e.state = 'accepted' OR (e.state = 'parked' AND e.stage IS 'accepted'))
     FROM entry e LEFT JOIN signature s ON s.entry_seq = e.seq
 """
 
@@ -49,6 +51,17 @@ class Reader:
         counts = dict.fromkeys(STATES, 0)
         counts.update(self._all("SELECT state, sum(n) FROM counter GROUP BY state"))
         return counts
+
+    def signatures_owed(self) -> int:
+        """How many entries the server has whose signature is not in storage."""
+        # Both by an index: in state `accepted` everything owes one, and held ones stand in an index of their own.
+        accepted = self._connection.execute("SELECT sum(n) FROM counter WHERE state = 'accepted'").fetchone()[
+            0
+        ]
+        held = self._connection.execute(
+            "SELECT count(*) FROM entry WHERE stage = 'accepted' AND state = 'parked' AND uploaded_at IS NULL"
+        ).fetchone()[0]
+        return int(accepted or 0) + int(held)
 
     def reasons(self) -> list[tuple[str, str, int, int | None]]:
         """State, reason, count and oldest capture of everything that is in trouble, and why others wait."""
@@ -182,7 +195,7 @@ class Reader:
 def _entry(row: Any) -> dict[str, Any]:
     (
         id, kind, state, reason, attempts, server_id, target_id, target_entry, after, owner,
-        captured_at, due_at, done_at, name, mime_type, size, sha256, uploaded_at,
+        captured_at, due_at, done_at, name, mime_type, size, sha256, uploaded_at, owed,
     ) = row  # fmt: skip
     return {
         "id": id,
@@ -206,6 +219,7 @@ def _entry(row: Any) -> dict[str, Any]:
             "sha256": sha256,
             "uploaded_at": iso(uploaded_at),
         },
+        "signature_owed": bool(owed),
     }
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import and_, bindparam, case, exists, func, literal, or_, select
 from sqlalchemy.sql.expression import Alias, ColumnElement
 
 from storage.database import Transaction
-from storage.guarded import CONTROL, ENTRY
+from storage.guarded import CONTROL, ENTRY, RECEIPT
 from storage.prepared import Prepared
 from storage.upload_host import upload_host
 
@@ -42,6 +42,9 @@ class Due:
     server_id: int | None
     presigned_url: str | None
     url_expires_at: int | None
+    url_trouble: str | None
+    upload_way: str | None
+    url_reissues: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +113,28 @@ def due_sends_statement(wanted: Filter, *, probe: bool = False) -> Prepared:
     return Prepared(statement.order_by(*order).limit(bindparam("most")))
 
 
+# Asks the server for another address and does nothing for the storage: no canary, and with tokens of its own.
+_REISSUING: Final = ENTRY.c.upload_way.is_not_distinct_from(literal("reissue"))
 # No token of ours is needed for an upload, so an auth pause lets it pass: its URL is the thing that spoils.
 DUE_UPLOADS: Final = Prepared(
     select(*_DUE_COLUMNS)
-    .where(text("entry.state = 'accepted' AND entry.due_at = 0"), ENTRY.c.lease_owner.is_(None))
+    .where(text("entry.state = 'accepted' AND entry.due_at = 0"), ENTRY.c.lease_owner.is_(None), ~_REISSUING)
     .order_by(ENTRY.c.url_expires_at, ENTRY.c.seq)
     .limit(bindparam("most"))
+)
+_reissues = (
+    select(*_DUE_COLUMNS)
+    .where(text("entry.state = 'accepted' AND entry.due_at = 0"), ENTRY.c.lease_owner.is_(None), _REISSUING)
+    .order_by(ENTRY.c.url_expires_at, ENTRY.c.seq)
+    .limit(bindparam("most"))
+)
+DUE_REISSUES: Final = Prepared(_reissues.where(_UNPAUSED))
+PAUSED_REISSUES: Final = Prepared(_reissues.where(~_UNPAUSED))
+_ANSWER: Final = Prepared(
+    select(RECEIPT.c.answer)
+    .where(RECEIPT.c.entry_seq == bindparam("wanted"), RECEIPT.c.server_id == bindparam("server_id"))
+    .order_by(RECEIPT.c.id.desc())
+    .limit(1)
 )
 _READY: Final = Prepared(select(ENTRY.c.seq).where(text("state = 'pending'"), text("due_at = 0")).limit(1))
 _READY_UNBLOCKED: Final = Prepared(
@@ -139,9 +158,9 @@ _NEXT_DUE: Final = Prepared(select(func.min(ENTRY.c.due_at)).where(text("due_at 
 _owed = select(ENTRY.c.seq).where(text("state = 'accepted'"))
 _at_host = ENTRY.c.presigned_url.like(bindparam("at"))
 _ANY_OWED: Final = Prepared(_owed.limit(1))
-_OWED_NOW: Final = Prepared(_owed.where(ENTRY.c.due_at == 0, _at_host).limit(1))
+_OWED_NOW: Final = Prepared(_owed.where(ENTRY.c.due_at == 0, _at_host, ~_REISSUING).limit(1))
 _ANY_CANARY: Final = Prepared(
-    _owed.where(ENTRY.c.attempts + ENTRY.c.link_failures < bindparam("tries"), _at_host).limit(1)
+    _owed.where(ENTRY.c.attempts + ENTRY.c.link_failures < bindparam("tries"), _at_host, ~_REISSUING).limit(1)
 )
 _OWED_SOME: Final = Prepared(_owed.limit(bindparam("most")))
 _FIRST_OWED_URL: Final = Prepared(
@@ -213,6 +232,18 @@ def due_sends(transaction: Transaction, wanted: Filter, most: int) -> list[Due]:
 def due_uploads(transaction: Transaction, most: int) -> list[Due]:
     """At most `most` accepted entries whose signature may go now; the URL that spoils first comes first."""
     return [Due(*row) for row in transaction.run(DUE_UPLOADS, most=most).fetchall()]
+
+
+def due_reissues(transaction: Transaction, most: int, *, paused: bool = False) -> list[Due]:
+    """At most `most` accepted entries that wait for another URL; `paused`: of the owners who are held back."""
+    statement = PAUSED_REISSUES if paused else DUE_REISSUES
+    return [Due(*row) for row in transaction.run(statement, most=most).fetchall()]
+
+
+def answer_of(transaction: Transaction, seq: int, server_id: int | None) -> str | None:
+    """The JSON of the receipt that named this server id; None where the id came without one."""
+    row = transaction.run(_ANSWER, wanted=seq, server_id=server_id).fetchone()
+    return None if row is None else str(row[0])
 
 
 def next_due_at(transaction: Transaction) -> int | None:

@@ -202,6 +202,61 @@ def park_accepted(transaction: Transaction, seq: int, *, reason: str) -> None:
         move(transaction, row, Event.PARK, reason=reason, due_at=0, **freed(row))
 
 
+# Whoever turns to another way starts with a fresh budget: it is another thing that is tried.
+_AFRESH: Final = {"attempts": 0, "first_attempt_at": None, "link_failures": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Detour:
+    """What is tried in place of the URL, and why the URL cannot be used."""
+
+    way: str
+    trouble: str
+
+
+def _turned(detour: Detour) -> dict[str, Any]:
+    return {"upload_way": detour.way, "url_trouble": detour.trouble, **_AFRESH}
+
+
+def take_detour(transaction: Transaction, seq: int, detour: Detour) -> None:
+    """The signature of an accepted entry goes another way from here; it is due now."""
+    row = held(transaction, seq=seq)
+    assert row is not None, "entries are not deleted while they are delivered"
+    if row.state is State.ACCEPTED:
+        change(transaction, row, reason=detour.trouble, due_at=0, **_turned(detour), **freed(row))
+
+
+def record_url(
+    transaction: Transaction,
+    seq: int,
+    lease: Lease,
+    result: Result,
+    *,
+    url: str,
+    expires_at: int | None,
+    now: int,
+) -> bool:
+    """Another URL came: stored with its expiry before it is used. Its upload is due now, with a fresh budget."""
+    _finish(transaction, seq, lease.attempt_n, result)
+    row = _leased(transaction, seq, lease)
+    if row is None or row.state is not State.ACCEPTED:
+        return False
+    return change(
+        transaction,
+        row,
+        presigned_url=url,
+        url_expires_at=expires_at,
+        url_received_at=now,
+        url_trouble=None,
+        upload_way=None,
+        url_reissues=row.url_reissues + 1,
+        reason=None,
+        due_at=0,
+        **_AFRESH,
+        **freed(row),
+    )
+
+
 def park_unsent(transaction: Transaction, seq: int, *, reason: str) -> None:
     """Hold an entry that was not even tried: what is stored cannot be sent as it is."""
     row = held(transaction, seq=seq)
@@ -222,6 +277,8 @@ def record_uploaded(transaction: Transaction, seq: int, lease: Lease, result: Re
         reason=None,
         due_at=0,
         presigned_url=None,
+        upload_way=None,
+        url_trouble=None,
         uploaded_at=now,
         done_at=now,
         **freed(row),
@@ -230,9 +287,10 @@ def record_uploaded(transaction: Transaction, seq: int, lease: Lease, result: Re
 
 @dataclass(frozen=True, slots=True)
 class Setback:
-    """What a try that did not succeed does to its entry. `doubt` holds the settling clock where there is doubt.
+    """What a try that did not succeed does to its entry.
 
-    `yields` is how much further back it goes among those that are ready.
+    `doubt` holds the settling clock where there is doubt, `detour` the way its signature goes from here, `yields` is
+    how much further back it goes among those that are ready.
     """
 
     event: Event
@@ -243,6 +301,7 @@ class Setback:
     yields: int = 0
     certainly_created: bool = False
     doubt: dict[str, object] | None = None
+    detour: Detour | None = None
 
 
 def record_setback(
@@ -265,6 +324,8 @@ def record_setback(
         changes["certainly_created"] = 1
     if setback.doubt is not None:
         changes.update(setback.doubt)
+    if setback.detour is not None:
+        changes.update(_turned(setback.detour))
     return move(transaction, row, setback.event, **changes)
 
 

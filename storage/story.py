@@ -11,10 +11,12 @@ from storage.upload_host import upload_host
 _FACTS: Final = (
     "seq", "payload", "stage", "idempotency_key", "link_failures", "lease_owner", "lease_expires_at", "doubt_at",
     "certainly_created", "url_expires_at", "presigned_url", "clock_suspect", "clock_offset_ms", "person_note",
+    "upload_way", "url_trouble",
 )  # fmt: skip
 _FACTS_SQL: Final = """
     SELECT seq, payload, stage, idempotency_key, link_failures, lease_owner, lease_expires_at, doubt_at,
-           certainly_created, url_expires_at, presigned_url, clock_suspect, clock_offset_ms, person_note
+           certainly_created, url_expires_at, presigned_url, clock_suspect, clock_offset_ms, person_note,
+           upload_way, url_trouble
     FROM entry WHERE id = ?
 """
 _ATTEMPT: Final = (
@@ -56,6 +58,8 @@ def story(reader: Reader, id: str) -> dict[str, Any]:
         "lease": facts["lease_owner"] and {"expires_at": iso(facts["lease_expires_at"])},
         "in_doubt_since": iso(facts["doubt_at"]),
         "certainly_created": bool(facts["certainly_created"]),
+        "upload_way": facts["upload_way"],
+        "url_trouble": facts["url_trouble"],
         "upload_url": {
             "held": facts["presigned_url"] is not None,
             "host": upload_host(facts["presigned_url"]) or None,

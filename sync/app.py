@@ -25,6 +25,8 @@ from sync.capture import ImageLimits
 from sync.clock import Clock
 from sync.credentials import Credentials
 from sync.delivery import Deliverer
+from sync.detour_intake import Detours
+from sync.detours import ReissueCall
 from sync.drain import Drain
 from sync.ids import uuid7
 from sync.intake import Intake
@@ -33,13 +35,16 @@ from sync.policy import Limits
 from sync.presigned_url import UrlRules
 from sync.reconcile import Strategy
 from sync.rules import Rules
+from sync.s3_location import PlaceRules
 from sync.version import VERSION
+from sync.ways_out import Ways
 from sync.workers import WorkerPool
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
     from sync.upload import Uploader
+    from sync.upload_ambient import AmbientUploader
 
 USER_AGENT = f"fieldsync/{VERSION}"
 
@@ -110,6 +115,22 @@ def url_rules(settings: Settings) -> UrlRules:
     )
 
 
+def ways_out(settings: Settings) -> Ways:
+    """Where a signature may turn to whose address cannot be used."""
+    return Ways(
+        reissue=bool(settings.upload.reissue_path),
+        ambient=settings.upload.fallback == "ambient-credentials",
+        pattern=bool(settings.upload.key_pattern),
+    )
+
+
+def _reissue_call(settings: Settings) -> ReissueCall | None:
+    upload = settings.upload
+    if not upload.reissue_path:
+        return None
+    return ReissueCall(upload.reissue_path, upload.reissue_method, upload.reissue_pointer)
+
+
 def build_drain(settings: Settings, database: Database, clock: Clock) -> Drain:
     """The drain of this process.
 
@@ -144,12 +165,14 @@ def build_drain(settings: Settings, database: Database, clock: Clock) -> Drain:
         start_spread_s=settings.sync.start_spread_s,
         probe_cap_s=settings.sync.probe_cap_s,
         api_url=base_url,
+        ways=ways_out(settings),
     )
     intake = Intake(
         owner=f"{clock.boot()[:8]}-{os.getpid()}-{uuid4().hex[:8]}",
         lease_s=settings.sync.lease_s,
         tokens_for=tokens.for_owner,
         paths={"unplanned-preventive": settings.api.unplanned_path},
+        detours=Detours(rules.ways, _reissue_call(settings)),
     )
     pool = WorkerPool(settings.sync.concurrency, _deliverers(settings, base_url, database, clock), clock)
     return Drain(database, pool, intake, rules, clock=clock, rng=rng)
@@ -183,11 +206,18 @@ def _deliverers(
     """Makes one deliverer a thread; the TLS context and the uploader are shared, and made at the first call."""
     context: SSLContext | None = None
     uploader: Uploader | None = None
+    ambient: AmbientUploader | None = None
+    places = PlaceRules(
+        bucket=settings.upload.bucket,
+        region=settings.upload.region,
+        key_pattern=settings.upload.key_pattern,
+        path_style=settings.upload.s3_path_style,
+    )
 
     def make() -> Deliverer:
         from sync.transport import Timeouts, Transport, TransportUnusable, ssl_context
 
-        nonlocal context, uploader
+        nonlocal context, uploader, ambient
         try:
             context = context or ssl_context(settings.api.ca_file)
             transport = Transport(
@@ -205,7 +235,17 @@ def _deliverers(
                 [problem("api", "unusable", str(unusable).rstrip("."), source="", fix=fix)]
             ) from None
         uploader = uploader or _uploader(settings, clock)
-        return Deliverer(database, transport, uploader, url_rules=url_rules(settings), clock=clock)
+        if settings.upload.fallback == "ambient-credentials":
+            ambient = ambient or _ambient_uploader(settings, clock)
+        return Deliverer(
+            database,
+            transport,
+            uploader,
+            url_rules=url_rules(settings),
+            clock=clock,
+            ambient=ambient,
+            places=places,
+        )
 
     return make
 
@@ -229,3 +269,21 @@ def _uploader(settings: Settings, clock: Clock) -> Uploader:
     # The client takes a quarter of a second to make: that can pass while the first POST is on its way.
     Thread(target=uploader.warm, name="warm-upload", daemon=True).start()
     return uploader
+
+
+def _ambient_uploader(settings: Settings, clock: Clock) -> AmbientUploader:
+    """Its clients are made when they are needed: most addresses are good."""
+    from sync.upload_ambient import AmbientUploader
+
+    return AmbientUploader(
+        endpoint=settings.upload.s3_endpoint,
+        path_style=settings.upload.s3_path_style,
+        instance_credentials=settings.upload.instance_credentials,
+        connect_timeout_s=settings.upload.connect_timeout_s,
+        read_timeout_s=settings.upload.read_timeout_s,
+        max_connections=settings.sync.concurrency,
+        ca_file=settings.api.ca_file,
+        user_agent=USER_AGENT,
+        now=clock.now,
+        exchange_limit_s=_exchange_limit_s(settings),
+    )

@@ -21,13 +21,16 @@ from sync import outcome as o
 from sync.answer import http_date
 from sync.clock import Clock
 from sync.credentials import Tokens
+from sync.detours import AmbientPutter, Direct, put_directly
 from sync.exchange import Exchange, Failure, FailureKind, LeaseGone, Reply
 from sync.listing import UNAVAILABLE
 from sync.looking import Looked, LookJob, look_up, unread
 from sync.operations.operation import Operation
 from sync.policy import Step
 from sync.presigned_url import UploadImpossible, UrlRules, read_url
+from sync.s3_location import PlaceRules
 from sync.secret import redact
+from sync.ways_out import NOT_STUCK, Stuck
 
 if TYPE_CHECKING:
     from sync.transport import ApiRequest
@@ -78,6 +81,9 @@ class Job:
     url_expires_at: datetime | None = None
     clock_offset_s: float | None = None
     link_failures: int = 0
+    stuck: Stuck = NOT_STUCK  # what is known of a URL that cannot be used, and the way that is tried instead
+    pointer: str = ""  # where the answer to a reissue holds the URL
+    direct: Direct | None = None  # an upload with the machine's own credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +135,23 @@ class Deliverer:
     """What one worker thread needs for its attempts: a connection of its own, and the shared uploader."""
 
     def __init__(
-        self, database: Database, sender: Sender, putter: Putter, *, url_rules: UrlRules, clock: Clock
+        self,
+        database: Database,
+        sender: Sender,
+        putter: Putter,
+        *,
+        url_rules: UrlRules,
+        clock: Clock,
+        ambient: AmbientPutter | None = None,
+        places: PlaceRules | None = None,
     ) -> None:
         self._database = database
         self._sender = sender
         self._putter = putter
         self._url_rules = url_rules
         self._clock = clock
+        self._ambient = ambient
+        self._places = places or PlaceRules()
 
     def deliver(self, work: Work) -> Done:
         """Do what is asked for. Trouble of any kind is an answer, never an exception."""
@@ -153,6 +169,8 @@ class Deliverer:
         try:
             if job.step is Step.SEND:
                 exchange, outcome = self._send(job)
+            elif job.step is Step.REISSUE:
+                exchange, outcome = self._reissue(job)
             else:
                 exchange, outcome = self._upload(job)
         except Exception as error:  # noqa: BLE001  a bug here must not end the worker and leave the entry unexplained
@@ -181,6 +199,8 @@ class Deliverer:
     def abort_uploads(self) -> None:
         """End the uploads of all workers: they share one uploader, which bounds each of them by itself."""
         self._putter.abort()
+        if self._ambient is not None:
+            self._ambient.abort()
 
     def close(self) -> None:
         self._sender.close()
@@ -202,6 +222,16 @@ class Deliverer:
             tokens_proven=job.tokens_proven,
         )
 
+    def _reissue(self, job: Job) -> tuple[Exchange, o.Outcome | None]:
+        assert job.request is not None, "a reissue has a request"
+        assert job.tokens is not None, "a reissue has tokens"
+        exchange = self._sender.send(
+            job.request, job.tokens, before_first_byte=lambda: self._check_lease(job)
+        )
+        if isinstance(exchange, Failure) and exchange.kind is FailureKind.LEASE_LOST:
+            return exchange, None
+        return exchange, o.classify_reissue(exchange, pointer=job.pointer, rules=self._url_rules)
+
     def _check_lease(self, job: Job) -> None:
         # The drain lock is what keeps a second sender away. This look is the second line: it catches a claim
         # that was taken over while this process slept between connecting and writing.
@@ -210,7 +240,6 @@ class Deliverer:
                 raise LeaseGone
 
     def _upload(self, job: Job) -> tuple[Exchange | None, o.Outcome]:
-        assert job.url is not None, "an upload has a URL"
         try:
             signature = signatures.read_signature(self._database, job.seq)
         except StorageProblem as problem:
@@ -219,6 +248,18 @@ class Deliverer:
             return None, o.LocalFault(
                 reason="signature_damaged", sentence="The signature image is not there."
             )
+        if job.direct is not None:
+            assert self._ambient is not None, "own credentials are used where they are enabled"
+            return put_directly(
+                self._ambient,
+                self._places,
+                job.direct,
+                signature.data,
+                name=signature.name,
+                mime_type=signature.mime_type,
+                md5_hex=signature.md5,
+            )
+        assert job.url is not None, "an upload has a URL"
         try:
             exchange = self._putter.put(
                 job.url, signature.data, mime_type=signature.mime_type, md5_hex=signature.md5

@@ -127,6 +127,7 @@ class Drain:
             clock=self._clock,
             rng=self._rng,
             book=TokenBook(self._intake.tokens_for, self._clock),
+            ways=self._rules.ways,
         )
         if self._anything_due():
             self._pool.prepare()

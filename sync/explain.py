@@ -76,13 +76,25 @@ def _pending(
 def _accepted(
     story: Mapping[str, Any], control: Mapping[str, Any], now: datetime, words: Language
 ) -> Explained:
+    way = story.get("upload_way")
     if _leased(story, now):
-        return _said(words, "uploading", story, until=story["lease"]["expires_at"])
+        return _said(words, way or "uploading", story, until=story["lease"]["expires_at"])
+    asking = way == "reissue"
     return (
         _paused(story, control, words)
-        or _at_gate(story, control, now, words, Host.UPLOAD)
-        or _by_itself(story, now, words)
+        or (_owner_held(story, control, words) if asking else None)
+        or _at_gate(story, control, now, words, Host.API if asking else Host.UPLOAD)
+        or (_on_the_way_out(story, now, words, way) if way else _by_itself(story, now, words))
     )
+
+
+def _on_the_way_out(story: Mapping[str, Any], now: datetime, words: Language, way: str) -> Explained:
+    """Why its address cannot be used, and what is tried instead."""
+    due_at = story["due_at"]
+    waits = due_at is not None and datetime.fromisoformat(due_at) > now
+    causes = dict.fromkeys(each for each in (story.get("url_trouble"), story["reason"]) if each)
+    first = " ".join(_words_of(words, each).what for each in causes)
+    return _said(words, way, story, until=due_at if waits else None, first=first)
 
 
 def _sending(story: Mapping[str, Any], now: datetime, words: Language) -> Explained:

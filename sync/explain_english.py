@@ -26,6 +26,9 @@ _NOT_ARRIVED: Final = (
 _LOOKED_UP: Final = (
     "The server is asked again by itself; after a day without a clear answer a person is asked."
 )
+_WAY: Final = (
+    "When another way is set up (upload.reissue_path, upload.fallback), let it go on: fieldsync resync {id}"
+)
 _RELEASE: Final = "fieldsync resync --reason "
 
 
@@ -63,14 +66,14 @@ _OF_THE_NETWORK: Final = {
     for reason in ("redirected", "network_sign_in", "page_instead_of_answer", "not_storage")
 }
 _OF_THE_URL: Final = {
-    reason: _held("Let the same address be tried again: fieldsync resync {id}", _SUPPORT)
+    reason: _held("Let the same address be tried again: fieldsync resync {id}", _WAY, _SUPPORT)
     for reason in (
         "upload_forbidden", "upload_signature_mismatch", "upload_signer_invalid", "upload_wrong_place",
         "upload_missing_place", "upload_too_large", "upload_refused",
     )
 }  # fmt: skip
 _NO_URL: Final = (
-    "Tell whoever runs the server that this intervention has no signature; all they need: "
+    "Or tell whoever runs the server that this intervention has no signature; all they need: "
     "fieldsync show {id} --json"
 )
 _OURS: Final = {
@@ -206,8 +209,31 @@ _OURS: Final = {
         "",
         "fieldsync list --state in_doubt",
     ),
-    "signature_url_lost": _held(_NO_URL),
-    "upload_expired": _held(_NO_URL),
+    "signature_url_lost": _held(_WAY, _NO_URL),
+    "upload_expired": _held(_WAY, _NO_URL),
+    # How the ways out of a spent address went.
+    "url_issued": Words("", (), "Its signature follows.", "fieldsync sync"),
+    "reissue_unavailable": _passing(
+        "Check upload.reissue_path: fieldsync config show",
+        what="The server did not give another address for the signature.",
+        command="fieldsync config show",
+    ),
+    "reissue_unusable": _passing(
+        "Check upload.reissue_pointer and upload.allowed_hosts: fieldsync config show",
+        command="fieldsync config show",
+    ),
+    "ambient_unavailable": _passing(
+        "Give this machine credentials for the storage, then: fieldsync sync",
+        command="fieldsync config show",
+    ),
+    "ambient_refused": _passing(
+        "Let whoever runs the storage allow this machine to write there, then: fieldsync sync",
+        command="fieldsync config show",
+    ),
+    "ambient_no_place": _passing(
+        "Check upload.bucket, upload.region and upload.key_pattern: fieldsync config show",
+        command="fieldsync config show",
+    ),
     "upload_url_refused": _held(
         "If the host is right, add it to upload.allowed_hosts and check: fieldsync config show",
         "Then, while the address is valid: fieldsync resync {id}",
@@ -215,7 +241,7 @@ _OURS: Final = {
         command="fieldsync config show",
     ),
     "upload_url_unsigned": _held(
-        "If that is meant, set upload.fallback to anonymous and check: fieldsync config show",
+        "If that is meant, set upload.fallback to anonymous or ambient-credentials and check: fieldsync config show",
         "Then: fieldsync resync {id}",
         what="The address for the signature carries no permission of its own.",
         command="fieldsync config show",
@@ -292,6 +318,17 @@ _SITUATIONS: Final = {
         "The server has the intervention; its signature waits for its turn.",
         (_SYNC,),
         "The worker sends the signature next, before anything new. The intervention is not sent again.",
+    ),
+    "reissue": Words(
+        "The server has the intervention; the server is asked for another address for its signature.",
+        (_HASTEN,),
+        "With another address the signature is sent; without one the next way is tried. "
+        "The intervention is not sent again.",
+    ),
+    "ambient": Words(
+        "The server has the intervention; its signature goes to the storage with this machine's own credentials.",
+        (_HASTEN,),
+        "The storage confirms the signature, and it is done. The intervention is not sent again.",
     ),
     "uploading": Words(
         "The server has the intervention; its signature is on its way.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,6 +22,7 @@ from sync import holds
 from sync.clock import Clock
 from sync.credentials import Tokens
 from sync.delivery import Job, RequestDamaged, Work, build_request
+from sync.detour_intake import Detours, accepted_job, direct
 from sync.gate import Gate, Host, Mode
 from sync.hosts import Hosts, second_opinion_after, upload_key
 from sync.ledger import Ledger
@@ -32,6 +33,8 @@ from sync.token_book import looks_ended
 
 # How many owed signatures are looked at beyond those that may go.
 _LOOK_AHEAD: Final = 16
+# What the API's gate lets pass one at a time while it is unproven.
+_AT_THE_API: Final = frozenset({Step.SEND, Step.REISSUE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Intake:
     tokens_for: Callable[[str | None], Tokens | None]
     renews: bool = False  # whether there is a command that gets new tokens
     paths: Mapping[str, str] = field(default_factory=dict)
+    detours: Detours = field(default_factory=Detours)
 
     def let_go(self, transaction: Transaction, ledger: Ledger) -> bool:
         """End the holds of owners who have other tokens now, once a second; whether this was the moment."""
@@ -75,6 +79,9 @@ class Intake:
         readiness.wake_due(transaction, now=to_ms(now))
         active = list(in_flight)
         jobs = self._uploads(transaction, ledger, active, idle, now)
+        jobs += self._reissues(transaction, ledger, [*active, *jobs], idle - len(jobs), clock)
+        if self.detours.ways.ambient:  # what had to leave the way through the server goes this one
+            jobs += self._uploads(transaction, ledger, [*active, *jobs], idle - len(jobs), now)
         jobs += self._sends(transaction, ledger, [*active, *jobs], idle - len(jobs), clock, probing=probing)
         if self.renews and ledger.hosts.waits_until(Host.API, now) is None:
             ledger.tally.renewals += holds.ask_command(transaction, now=now)
@@ -94,37 +101,43 @@ class Intake:
         while left_out and len(jobs) < most:
             left_out = False
             for due in _owed(transaction, ledger.hosts, [*active, *jobs], most - len(jobs), now):
-                if due.presigned_url is None:
-                    park_unsent(transaction, due.seq, reason="signature_url_lost")
+                if self.detours.is_for(due):
+                    self.detours.turn(transaction, due)
                     left_out = True
                 elif not digests.intact(transaction.cursor, due.seq):
                     park_unsent(transaction, due.seq, reason="signature_damaged")
                     left_out = True
                 else:
-                    jobs.append(self._upload(transaction, due, due.presigned_url, now))
+                    jobs.append(self._upload(transaction, due, now))
         return jobs
 
-    def _upload(self, transaction: Transaction, due: Due, url: str, now: datetime) -> Job:
+    def _reissues(
+        self, transaction: Transaction, ledger: Ledger, active: list[Work], idle: int, clock: Clock
+    ) -> list[Job]:
+        """Calls for another URL: they need the server, and the tokens of the entry's owner."""
+        now = clock.now()
+        self.detours.turn_those_without_a_server(transaction)
+        asking = sum(job.step in _AT_THE_API for job in active)
+        return self.detours.reissues(
+            transaction,
+            _width(ledger.hosts, Host.API, now, asking, idle),
+            tokens_of=lambda due: self.usable_tokens(transaction, ledger, due.owner, clock),
+            hold=lambda due: self._hold(transaction, ledger, due, clock),
+            owner=self.owner,
+            now=now,
+            lease_until=self._lease_until(now),
+        )
+
+    def _upload(self, transaction: Transaction, due: Due, now: datetime) -> Job:
         lease = claims.lease_upload(
             transaction, due.seq, owner=self.owner, now=to_ms(now), lease_until=self._lease_until(now)
         )
-        return Job(
-            Step.UPLOAD,
-            due.seq,
-            due.id,
-            due.kind,
-            due.attempts,
-            lease.attempt_n,
-            None if due.first_attempt_at is None else from_ms(due.first_attempt_at),
-            due.owner,
-            has_signature=True,
-            repeat=due.attempts > 0,
-            lease=lease,
-            digest=due.request_digest or "",
-            url=url,
+        return replace(
+            accepted_job(Step.UPLOAD, due, lease),
+            url=due.presigned_url,
             url_expires_at=None if due.url_expires_at is None else from_ms(due.url_expires_at),
             clock_offset_s=clock_offset(transaction),
-            link_failures=due.link_failures,
+            direct=direct(transaction, due),
         )
 
     def _sends(
@@ -138,7 +151,7 @@ class Intake:
         probing: bool,
     ) -> list[Job]:
         now = clock.now()
-        sends = sum(job.step is Step.SEND for job in active)
+        sends = sum(job.step in _AT_THE_API for job in active)
         width = _width(ledger.hosts, Host.API, now, sends, idle)
         signed = _signed_width(transaction, ledger.hosts, now, active, width)
         jobs = self._probes(transaction, ledger, active, (signed, width), clock) if probing else []
@@ -196,17 +209,22 @@ class Intake:
         self, transaction: Transaction, ledger: Ledger, due: Due, clock: Clock, *, probe: bool = False
     ) -> Job | None:
         """The job of one due entry; None where it cannot be sent now, which is then written down."""
-        now = clock.now()
         tokens = ledger.book.of(due.owner)
-        if tokens is None:
-            trouble = "There are no sign-in tokens on this device for these entries."
-        else:
-            trouble = _token_trouble(transaction, tokens, clock, probe=probe)
-        if tokens is None or trouble:
-            holds.hold_owner(transaction, due.owner, tokens, trouble, now, probe=probe)
-            ledger.tally.stopped_by = holds.HELD
+        if tokens is None or _token_trouble(transaction, tokens, clock, probe=probe):
+            self._hold(transaction, ledger, due, clock, probe=probe)
             return None
-        return self._send(transaction, ledger, due, tokens, now, probe=probe)
+        return self._send(transaction, ledger, due, tokens, clock.now(), probe=probe)
+
+    def _hold(
+        self, transaction: Transaction, ledger: Ledger, due: Due, clock: Clock, *, probe: bool = False
+    ) -> None:
+        """Nothing of this entry's owner can be sent: there are no tokens, or they have ended."""
+        tokens = ledger.book.of(due.owner)
+        trouble = "There are no sign-in tokens on this device for these entries."
+        if tokens is not None:
+            trouble = _token_trouble(transaction, tokens, clock, probe=probe)
+        holds.hold_owner(transaction, due.owner, tokens, trouble, clock.now(), probe=probe)
+        ledger.tally.stopped_by = holds.HELD
 
     def _send(
         self,

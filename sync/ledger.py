@@ -27,6 +27,7 @@ from sync.policy import FAR_BACK, LINK_TRIES, HostNews, Limits, Pause, RetryBudg
 from sync.secret import redact
 from sync.server_clock import clock_offset, note_offset
 from sync.token_book import TokenBook
+from sync.ways_out import NO_WAYS, Stuck, Turn, Ways, next_way, turn
 
 # So many different entries refused in a row, with no success between: something else is wrong, stop emptying the queue.
 SUSPICIOUS_REJECTIONS: Final = 5
@@ -73,7 +74,9 @@ class Ledger:
         clock: Clock,
         rng: Random,
         book: TokenBook,
+        ways: Ways = NO_WAYS,
     ) -> None:
+        self._ways = ways
         self.hosts = hosts
         self.book = book
         self.budget = budget
@@ -118,6 +121,9 @@ class Ledger:
             return self._accepted(transaction, finished, outcome, now, upload_next=upload_next)
         if isinstance(outcome, o.Uploaded):
             self._uploaded(transaction, finished, outcome, now)
+            return None
+        if isinstance(outcome, o.UrlIssued):
+            self._url_issued(transaction, finished, outcome, now)
             return None
         # As stored now: a jump of the clock during the exchange has moved it.
         first_at = readiness.first_attempt_at(transaction, job.seq)
@@ -173,9 +179,7 @@ class Ledger:
             if not job.has_signature:
                 self.tally.delivered += 1
             if trouble is not None:
-                records.park_accepted(transaction, job.seq, reason=trouble)
-                # As when the storage refuses it: a server whose every URL is useless must not get the whole queue.
-                self.hosts.tell(Host.UPLOAD, HostNews.TROUBLED, trouble, now)
+                self._url_useless(transaction, job, trouble, now)
         if lease is None:
             return None
         return replace(
@@ -191,6 +195,32 @@ class Ledger:
             url=outcome.presigned_url,
             url_expires_at=expires_at,
             clock_offset_s=clock_offset(transaction),
+        )
+
+    def _url_useless(self, transaction: Transaction, job: Job, trouble: str, now: datetime) -> None:
+        way = next_way(Stuck(trouble), self._ways)
+        if way is not None:
+            records.take_detour(transaction, job.seq, records.Detour(way.value, trouble))
+            return
+        records.park_accepted(transaction, job.seq, reason=trouble)
+        # As when the storage refuses it: a server whose every URL is useless must not get the whole queue.
+        self.hosts.tell(Host.UPLOAD, HostNews.TROUBLED, trouble, now)
+
+    def _url_issued(
+        self, transaction: Transaction, finished: Finished, outcome: o.UrlIssued, now: datetime
+    ) -> None:
+        """It is claimed for its upload in this same transaction, where a worker is free and the storage in reach."""
+        job = finished.job
+        self.hosts.tell(Host.API, HostNews.ANSWERED, "", now)
+        self.budget.succeeded()
+        records.record_url(
+            transaction,
+            job.seq,
+            job.lease,
+            _result(finished, outcome),
+            url=outcome.url,
+            expires_at=None if outcome.expires_at is None else to_ms(outcome.expires_at),
+            now=to_ms(now),
         )
 
     def _sent_well(self, transaction: Transaction, job: Job, now: datetime) -> None:
@@ -229,8 +259,11 @@ class Ledger:
         job, now_ms = finished.job, to_ms(now)
         if verdict.pause is Pause.OWNER:
             verdict = self._weighed(transaction, job, outcome, verdict, now)
+        detour: Turn | None = None
+        if job.step is not Step.SEND:
+            verdict, detour = turn(outcome, verdict, job.stuck, self._ways)
         due_at = verdict.due_at
-        if job.step is Step.UPLOAD and verdict.link_failure and job.link_failures + 1 >= LINK_TRIES:
+        if job.step is not Step.SEND and verdict.link_failure and job.link_failures + 1 >= LINK_TRIES:
             # Its host was in reach and it still failed: from here on the trouble is its own, and so is the wait.
             due_at = policy.next_attempt_at(
                 job.link_failures + 1, now=now, hint_s=None, limits=self._limits, rng=self._rng
@@ -246,6 +279,7 @@ class Ledger:
             doubt=doubt_clock(now_ms, self._clock.monotonic_ms(), self._clock.boot())
             if verdict.event is Event.DOUBT
             else None,
+            detour=None if detour is None else records.Detour(detour.way.value, detour.trouble),
         )
         records.record_setback(
             transaction, job.seq, job.lease, setback, _result(finished, outcome), now=now_ms
@@ -305,7 +339,7 @@ class Ledger:
 
 def host_of(job: Job) -> Host | str:
     """The gate that this job has to pass."""
-    return Host.API if job.step is Step.SEND else upload_key(job.url)
+    return upload_key(job.url) if job.step is Step.UPLOAD else Host.API
 
 
 def _result(finished: Finished, outcome: o.Outcome) -> Result:

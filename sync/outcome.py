@@ -1,7 +1,8 @@
 """What one exchange means for an entry: the only file that gives a status or a failure its meaning.
 
 Pure: facts in (`sync/exchange.py`), one named outcome out (`sync/outcome_kinds.py`). The two tables here are
-the truth for the API, those of `sync/outcome_upload.py` for the storage. In comments "POST" is any call that
+the truth for the API, those of `sync/outcome_upload.py` for the storage, and `sync/outcome_reissue.py` has the one
+call for another address. In comments "POST" is any call that
 is not repeatable, "PATCH" any that is. What follows from an outcome is `sync/policy.py`.
 """
 
@@ -34,9 +35,12 @@ from sync.outcome_kinds import (
     Unreachable,
     Uploaded,
     UploadRefused,
+    UrlIssued,
     UrlSpent,
+    WayClosed,
 )
-from sync.outcome_upload import classify_upload
+from sync.outcome_reissue import classify_reissue
+from sync.outcome_upload import classify_ambient, classify_upload
 from sync.sentences import SENTENCES
 
 __all__ = [
@@ -54,7 +58,11 @@ __all__ = [
     "Unreachable",
     "UploadRefused",
     "Uploaded",
+    "UrlIssued",
     "UrlSpent",
+    "WayClosed",
+    "classify_ambient",
+    "classify_reissue",
     "classify_send",
     "classify_upload",
     "retry_after_s",

@@ -5,6 +5,7 @@ Names and words only. Which answer is which outcome is said in `sync/outcome.py`
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import ClassVar
 
 from sync.sentences import SENTENCES
@@ -127,6 +128,23 @@ class LocalFault(_Told):
     name: ClassVar[str] = "local_fault"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlIssued(_Told):
+    """The server gave another address for the signature. It is a secret."""
+
+    name: ClassVar[str] = "url_issued"
+    url: str = field(repr=False)
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WayClosed(_Told):
+    """A way out of a spent address leads nowhere now; `lasting`: nor will it by itself."""
+
+    name: ClassVar[str] = "way_closed"
+    lasting: bool = False
+
+
 Outcome = (
     Accepted
     | Uploaded
@@ -141,4 +159,6 @@ Outcome = (
     | UrlSpent
     | UploadRefused
     | LocalFault
+    | UrlIssued
+    | WayClosed
 )

@@ -20,6 +20,7 @@ from sync.outcome_kinds import (
     Uploaded,
     UploadRefused,
     UrlSpent,
+    WayClosed,
 )
 
 # Table 1. No status line. "link": Unreachable when the image did not leave in full, else Retryable.
@@ -95,6 +96,14 @@ def classify_upload(exchange: Exchange, *, md5_hex: str, url_expired: bool | Non
             return _error(exchange, url_expired)
         case _:
             assert_never(exchange)
+
+
+def classify_ambient(exchange: Exchange, *, md5_hex: str) -> Outcome:
+    """What came of one PUT with the machine's own credentials: a refusal is about them, not about an address."""
+    outcome = classify_upload(exchange, md5_hex=md5_hex, url_expired=None)
+    if isinstance(outcome, UrlSpent | UploadRefused):
+        return WayClosed(reason="ambient_refused", status=outcome.status, detail=outcome.detail)
+    return outcome
 
 
 def _no_answer(failure: Failure) -> Outcome:

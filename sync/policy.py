@@ -16,6 +16,8 @@ from storage.lifecycle import Event
 from sync import outcome as o
 
 RETRY_AFTER_CAP_S: Final = 3600.0
+# So often a way out of a spent address is tried before the next one gets its turn.
+WAY_TRIES: Final = 8
 _BUDGET_TOKENS: Final = 10.0
 _BUDGET_RETURN: Final = 0.5
 _SICK: Final = frozenset({500, 502, 503, 504})
@@ -33,6 +35,7 @@ class Step(StrEnum):
     SEND = "send"
     UPLOAD = "upload"
     LOOKUP = "lookup"  # see whether the server has it
+    REISSUE = "reissue"  # ask the server for another address of the signature
 
 
 class HostNews(StrEnum):
@@ -100,6 +103,7 @@ Setback = (
     | o.UrlSpent
     | o.UploadRefused
     | o.LocalFault
+    | o.WayClosed
 )
 
 
@@ -169,6 +173,8 @@ def decide(outcome: Setback, tried: Tried, *, now: datetime, limits: Limits, rng
             verdict = Verdict(Event.PARK, reason, HostNews.TROUBLED)
         case o.LocalFault():
             verdict = Verdict(Event.PARK, reason, HostNews.NONE)
+        case o.WayClosed():
+            verdict = _way_closed(outcome, tried, now, limits, rng)
         case _:
             assert_never(outcome)
     return verdict
@@ -189,6 +195,16 @@ def _retry(outcome: o.Retryable, tried: Tried, now: datetime, limits: Limits, rn
     # A storage that stored something else than we sent did answer: that is this entry's trouble, not the host's.
     answered = outcome.status is not None and 200 <= outcome.status < 300
     news = HostNews.ANSWERED if answered else HostNews.TROUBLED
+    return Verdict(Event.RETRY, outcome.reason, news, due_at, counted=True)
+
+
+def _way_closed(outcome: o.WayClosed, tried: Tried, now: datetime, limits: Limits, rng: Random) -> Verdict:
+    """A few tries, then `ways_out.py` says where to turn. Never a pause: it is about one signature."""
+    answered = outcome.status is not None and outcome.status < 500
+    news = HostNews.ANSWERED if answered else HostNews.NONE
+    if outcome.lasting or tried.attempts + 1 >= min(WAY_TRIES, limits.max_attempts):
+        return Verdict(Event.PARK, outcome.reason, news, counted=True)
+    due_at = next_attempt_at(tried.attempts + 1, now=now, hint_s=None, limits=limits, rng=rng)
     return Verdict(Event.RETRY, outcome.reason, news, due_at, counted=True)
 
 

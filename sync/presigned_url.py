@@ -148,6 +148,21 @@ def read_url(url: str, rules: UrlRules) -> PresignedUrl:
     )
 
 
+def read_given_url(text: str, rules: UrlRules) -> PresignedUrl:
+    """As `read_url`, for what a person gives: one line, and signed, for nobody signs it afterwards.
+
+    Raises:
+        UrlRefused: with every problem at once, none of them quoting the URL beyond a well-formed host.
+    """
+    lines = text.strip().splitlines()
+    if len(lines) != 1:
+        raise UrlRefused("it is missing" if not lines else "it is more than one line")
+    found = read_url(lines[0].strip(), rules)
+    if found.version == "none":
+        raise UrlRefused("it carries no signature")
+    return found
+
+
 def _shape_problems(url: str) -> list[str]:
     problems = []
     if len(url) > MAX_URL_CHARS:

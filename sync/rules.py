@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sync.looking import ListCall
 from sync.policy import Limits
 from sync.reconcile import Strategy
+from sync.ways_out import NO_WAYS, Ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Rules:
     start_spread_s: float
     probe_cap_s: float
     api_url: str
+    ways: Ways = NO_WAYS
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,12 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "upload_unconfirmed": "The storage did not confirm the signature in a way that we can check.",
         "upload_trouble": "The storage had trouble.",
         "upload_answer_lost": "The signature was sent, but the storage did not confirm it.",
+        "url_issued": "The server gave another address for the signature.",
+        "reissue_unavailable": "The server did not give another address for the signature.",
+        "reissue_unusable": "The server gave no other address for the signature that can be used.",
+        "ambient_refused": "The storage does not take the signature with this machine's own credentials.",
+        "ambient_unavailable": "This machine has no credentials for the storage that can be used.",
+        "ambient_no_place": "Nothing tells where in the storage the signature belongs.",
         "not_storage": "Something on the way answered in place of the storage.",
     }
 )

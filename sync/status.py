@@ -134,6 +134,7 @@ def _document(facts: Facts, level: Level, troubles: tuple[Trouble, ...], headlin
         "waiting": facts.waiting if known else None,
         "needs_action": facts.needs_action if known else None,
         "in_doubt": facts.counts["in_doubt"] if known else None,
+        "signature_owed": facts.signatures_owed if known else None,
         "oldest_waiting_s": None if oldest is None else max(0, round(facts.now.timestamp() - oldest / 1000)),
         "next_due_at": _next_due_at(facts),
         "problems": [

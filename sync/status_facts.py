@@ -46,6 +46,7 @@ class Facts(NamedTuple):
     next_due: int | None = None  # 0: something is due now
     oldest_unsent: int | None = None
     oldest_owed: int | None = None
+    signatures_owed: int = 0  # on the server, without their image in storage
     signed: Group = NO_GROUP  # unsent with a signature, asked for while nothing goes to the upload host
     behind_held: Group = NO_GROUP  # unsent, after an entry that is parked or dead
     unsigned: tuple[tuple[str, Group], ...] = ()  # owner ("": none) and what waits for a sign-in of theirs
@@ -124,6 +125,7 @@ def _read(reader: Reader, credentials: Credentials, now: datetime) -> dict[str, 
     counts, control = reader.counts(), reader.control()
     known: dict[str, Any] = {
         "counts": counts,
+        "signatures_owed": reader.signatures_owed(),
         "control": control,
         "reasons": tuple(reader.reasons()),
         "oldest_waiting": reader.oldest_waiting(),

@@ -56,8 +56,6 @@ class Uploader:
         exchange_limit_s: float = 90.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        if fallback == "ambient-credentials":
-            raise ValueError("uploading with the machine's own credentials is not available in this version")
         self._rules = rules
         self._anonymous = fallback == "anonymous"
         self._connect_timeout_s = connect_timeout_s

@@ -16,6 +16,7 @@ from sync.sandbox.faults import Fault
 _PATHS = (
     ("POST", r"/mb/preventive/unplanned", "unplanned"),
     ("PATCH", r"/mb/execute", "execute"),
+    ("POST", r"/mb/[^/]+/signature-url", "reissue"),
     ("POST", r"/rs/curative", "curative"),
     ("PATCH", r"/rs/preventive/[^/]+", "preventive"),
     ("PATCH", r"/rs/training-exercise/[^/]+", "training"),

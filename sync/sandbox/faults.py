@@ -13,7 +13,9 @@ from typing import Any
 KINDS = frozenset({"answer", "drop", "truncate", "drip", "delay", "hang", "garbage", "url", "etag"})
 URLS = frozenset({"expired", "get", "unsigned", "missing", "foreign"})
 ETAGS = frozenset({"wrong", "missing", "kms"})
-ROUTES = frozenset({"unplanned", "execute", "curative", "preventive", "training", "verify", "list", "detail"})
+ROUTES = frozenset(
+    {"unplanned", "execute", "curative", "preventive", "training", "verify", "list", "detail", "reissue"}
+)
 STORE_ROUTES = frozenset({"upload", "download"})
 _ANY = frozenset({"*", "api", "store", "other"})
 

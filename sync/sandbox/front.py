@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from sync.sandbox import rows
 from sync.sandbox.faultbook import FaultBook, routes_of
 from sync.sandbox.faults import Fault
-from sync.sandbox.journal import public_headers
+from sync.sandbox.journal import REISSUE, public_headers
 from sync.sandbox.message import Answer, Head, json_answer
 from sync.sandbox.state import State
 from sync.sandbox.store import error_answer
@@ -133,7 +133,8 @@ class Exchange:
         digest = hashlib.sha256(body).hexdigest()
         self._entry |= {"complete": True, "body_size": len(body), "body_sha256": digest}
         key = self._head.header("idempotency-key") or ""
-        self._state.journal.count_request(self._head.method, key=key, body_sha256=digest)
+        counted = REISSUE if REISSUE in self._routes else self._head.method
+        self._state.journal.count_request(counted, key=key, body_sha256=digest)
         return bytes(body)
 
     async def _pause(self, delays: list[Fault], *, after: bool) -> None:

@@ -18,6 +18,7 @@ COUNTERS = (
         "patches",
         "gets",
         "puts",
+        "reissues",
         "records",
         "edits",
         "uploads",
@@ -26,7 +27,8 @@ COUNTERS = (
     ),
     *("duplicate_keys", "duplicate_bodies", "duplicate_records_by_key", "duplicate_records_by_body"),
 )
-_PLURAL = {"POST": "posts", "PATCH": "patches", "GET": "gets", "PUT": "puts"}
+REISSUE = "reissue"  # counted by itself: it is a POST that makes nothing
+_PLURAL = {"POST": "posts", "PATCH": "patches", "GET": "gets", "PUT": "puts", REISSUE: "reissues"}
 
 Headers = Sequence[tuple[str, str]]
 

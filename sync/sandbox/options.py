@@ -23,6 +23,8 @@ class Options:
     """Only the current token pair is let in; otherwise any non-empty one."""
     sign_content_type: bool = False
     """The declared mime type becomes part of the URL's signature."""
+    reissue_urls: bool = False
+    """`POST /mb/{id}/signature-url` gives another URL. An invention of ours: the API documents no such call."""
     url_lifetime_s: int = 900
     clock_offset_s: float = 0.0
     """Moves the server's clock: a positive value ages every URL given out so far."""

@@ -188,6 +188,11 @@ class State:
             row = self._rows.get(row_id)
             return rows.detail(row, self._rules[row_id]) if row else None
 
+    def image_key(self, row_id: int) -> str | None:
+        """Where the signature of this row belongs; None where it has none."""
+        with self._lock:
+            return self._rows.get(row_id, {}).get("imgSignature") or None
+
     def listed(self) -> list[rows.Row]:
         """Every visible row as the list shows it, newest first."""
         with self._lock:

@@ -28,7 +28,7 @@ HEAVY = (
 )  # fmt: skip
 ENTRY_FIELDS = [
     "id", "kind", "state", "reason", "attempts", "server_id", "target", "after", "owner", "captured_at", "due_at",
-    "done_at", "signature",
+    "done_at", "signature", "signature_owed",
 ]  # fmt: skip
 TOKEN, SESSION = jwt(user=7, canary="TOKENCANARY"), "session-CANARY-0123456789"
 PRESIGNED = (

@@ -188,11 +188,6 @@ def test_impossible_upload_opens_no_socket(
     assert "Signature" not in str(caught.value)
 
 
-def test_ambient_credentials_are_refused_where_the_uploader_is_built() -> None:
-    with pytest.raises(ValueError, match="not available in this version"):
-        make_uploader(fallback="ambient-credentials")
-
-
 @pytest.mark.parametrize(
     "status", ["301 Moved Permanently", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"]
 )

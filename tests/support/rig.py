@@ -27,6 +27,8 @@ from sync.capture import ImageLimits, Input, capture, check_input
 from sync.clock import Clock
 from sync.credentials import Tokens
 from sync.delivery import Deliverer, Putter, Sender
+from sync.detour_intake import Detours
+from sync.detours import AmbientPutter, ReissueCall
 from sync.drain import Drain
 from sync.exchange import Exchange, Reply
 from sync.intake import Intake
@@ -36,10 +38,12 @@ from sync.presigned_url import UrlRules
 from sync.reconcile import Strategy
 from sync.report import DrainReport
 from sync.rules import Ask, Rules
+from sync.s3_location import PlaceRules
 from sync.sandbox.options import Options
 from sync.sandbox.server import Sandbox
 from sync.secret import Secret
 from sync.transport import ApiRequest
+from sync.ways_out import NO_WAYS, Ways
 from sync.workers import WorkerPool
 from tests.support.builders import signature_png
 from tests.support.device import distinct_body
@@ -249,6 +253,7 @@ def image_of(sandbox: Sandbox, record: dict[str, Any]) -> bytes | None:
     return None if found is None else found[1]
 
 
+REISSUE_PATH = "/interventions/v2/mb/{id}/signature-url"
 ACCEPTED_URL = "http://127.0.0.1:9/bucket/{id}?X-Amz-Signature=0ddba11"
 
 
@@ -317,8 +322,12 @@ class FakeRig(Rig):
         width: int = 1,
         limits: Limits | None = None,
         tokens_for: Callable[[str | None], Tokens | None] | None = None,
+        ways: Ways = NO_WAYS,
+        ambient: AmbientPutter | None = None,
+        places: PlaceRules | None = None,
     ) -> None:
         self.server = server
+        self.ways, self._ambient, self._places = ways, ambient, places
         self._strategy, self._width, self._limits = strategy, width, limits or Limits()
         self._tokens_for = tokens_for or (lambda owner: Tokens(Secret("bearer"), Secret("session")))
         super().__init__(root, time)
@@ -337,11 +346,25 @@ class FakeRig(Rig):
             start_spread_s=0.0,
             probe_cap_s=120.0,
             api_url="http://127.0.0.1:9",
+            ways=self.ways,
         )
-        intake = Intake(owner="rig", lease_s=120.0, tokens_for=self._tokens_for)
+        intake = Intake(
+            owner="rig",
+            lease_s=120.0,
+            tokens_for=self._tokens_for,
+            detours=Detours(self.ways, ReissueCall(REISSUE_PATH) if self.ways.reissue else None),
+        )
         pool = WorkerPool(
             self._width,
-            lambda: Deliverer(self.database, self.server, self.server, url_rules=rules_of_urls, clock=clock),
+            lambda: Deliverer(
+                self.database,
+                self.server,
+                self.server,
+                url_rules=rules_of_urls,
+                clock=clock,
+                ambient=self._ambient,
+                places=self._places,
+            ),
             clock,
         )
         return Drain(self.database, pool, intake, rules, clock=clock, rng=Random(7))

@@ -26,6 +26,7 @@ HOMES = {
     "httpx": ("sync.transport", "sync.wire_", "sync.sandbox"),
     "httpcore": ("sync.transport", "sync.wire_"),
     "h11": ("sync.transport", "sync.wire_"),
+    # Every module that speaks to the storage: presigned (`upload`) and with own credentials (`upload_ambient`).
     "boto3": ("sync.upload",),
     "botocore": ("sync.upload",),
     "urllib3": ("sync.upload",),
@@ -81,6 +82,9 @@ PURE = (
     "sync.outcome",
     "sync.outcome_kinds",
     "sync.outcome_upload",
+    "sync.outcome_reissue",
+    "sync.s3_location",
+    "sync.ways_out",
     "sync.policy",
     "sync.gate",
     "sync.status",

@@ -94,6 +94,7 @@ def test_document_has_exactly_the_promised_fields(looked: Look) -> None:
     document = looked().document
     assert list(document) == [
         "schema", "version", "device", "level", "headline", "counts", "waiting", "needs_action", "in_doubt",
+        "signature_owed",
         "oldest_waiting_s", "next_due_at", "problems", "paused", "online", "last_success_at", "worker", "auth",
         "clock_offset_s", "disk_free_bytes", "database",
     ]  # fmt: skip

@@ -21,8 +21,14 @@ def upgrade() -> None:
         sa.Column("row_digest", sa.Text(), nullable=True),
         # How far it stands back for others after a setback that was not its own fault.
         sa.Column("yields", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("url_trouble", sa.Text(), nullable=True),
+        sa.Column("upload_way", sa.Text(), nullable=True),
+        sa.Column("url_reissues", sa.Integer(), nullable=False, server_default="0"),
     ):
         op.add_column("entry", column)
+    op.create_index(
+        "ix_entry_unsigned", "entry", ["seq"], unique=False, sqlite_where=sa.text("stage = 'accepted'")
+    )
     op.create_index(
         "ix_entry_look",
         "entry",

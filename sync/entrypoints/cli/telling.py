@@ -24,7 +24,7 @@ _COLOURS: Final = {
 }  # fmt: skip
 _LISTED: Final = (
     "id", "kind", "state", "reason", "attempts", "server_id", "target", "after", "owner", "captured_at", "due_at",
-    "done_at", "signature",
+    "done_at", "signature", "signature_owed",
 )  # fmt: skip
 _TRIED: Final = ("n", "step", "started_at", "duration_ms", "outcome", "status", "reason", "detail", "sent_as")
 # These break no terminal, and French numbers are written with them.
@@ -70,10 +70,12 @@ def _numbers(told: Mapping[str, Any]) -> list[tuple[str, str]]:
     if told["oldest_waiting_s"] is not None:
         waiting += f"{'; ' if waiting else ''}oldest {_span(told['oldest_waiting_s'])}"
     needs = ", ".join(f"{counts[state]} {state}" for state in ("parked", "dead") if counts[state])
+    owed = [("signature owed", f"{told['signature_owed']} (on the server, image still here)")]
     return [
         ("waiting", _with(told["waiting"], waiting)),
         ("in doubt", str(told["in_doubt"])),
         ("needs a person", _with(told["needs_action"], needs)),
+        *(owed if told["signature_owed"] else []),
         ("done", str(counts["done"])),
     ]
 
@@ -125,7 +127,7 @@ def list_text(entries: list[dict[str, Any]]) -> str:
             _to_second(each["captured_at"]),
             each["kind"],
             each["state"],
-            each["reason"] or "-",
+            _reason(each),
             str(each["server_id"] or "-"),
             each["owner"] or "-",
         )
@@ -133,6 +135,13 @@ def list_text(entries: list[dict[str, Any]]) -> str:
     ]
     head, *lines = _columns(rows)
     return "\n".join([click.style(head, dim=True), *lines])
+
+
+def _reason(each: Mapping[str, Any]) -> str:
+    reason = each["reason"] or "-"
+    if not each["signature_owed"]:
+        return reason
+    return "signature owed" if each["reason"] is None else f"{reason}, signature owed"
 
 
 def show_document(told: Mapping[str, Any], explained: Explained) -> dict[str, Any]:
@@ -167,7 +176,7 @@ def show_text(told: Mapping[str, Any], explained: Explained) -> str:
         ("target", str(told["target"] or "")),
         ("after", told["after"] or ""),
         ("owner", told["owner"] or ""),
-        ("signature", _signature(told["signature"])),
+        ("signature", _signature(told["signature"], owed=told["signature_owed"])),
         ("done", told["done_at"] or ""),
         ("note", told["note"] or ""),
     ]
@@ -201,10 +210,11 @@ def _try(each: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _signature(signature: Mapping[str, Any] | None) -> str:
+def _signature(signature: Mapping[str, Any] | None, *, owed: bool) -> str:
     if signature is None:
         return ""
-    uploaded = f"uploaded {signature['uploaded_at']}" if signature["uploaded_at"] else "not uploaded yet"
+    waiting = "signature owed: the server has the intervention without it" if owed else "not uploaded yet"
+    uploaded = f"uploaded {signature['uploaded_at']}" if signature["uploaded_at"] else waiting
     return f"{signature['name']}, {signature['mime_type']}, {_size(signature['size'])}, {uploaded}"
 
 

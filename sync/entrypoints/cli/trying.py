@@ -39,11 +39,23 @@ _PORT: Final = click.IntRange(0, 65_535)
 @click.option(
     "--honour-keys", is_flag=True, help="A second POST with the same Idempotency-Key makes no second record."
 )
+@click.option(
+    "--reissue-urls",
+    is_flag=True,
+    help="POST .../mb/ID/signature-url gives another address; the real API has no such call.",
+)
 @click.option("--seed", hidden=True, help="The same seed gives the same keys and tokens.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
 def sandbox(
-    debug: bool, host: str, api_port: int, store_port: int, honour_keys: bool, seed: str | None, as_json: bool
+    debug: bool,
+    host: str,
+    api_port: int,
+    store_port: int,
+    honour_keys: bool,
+    reissue_urls: bool,
+    seed: str | None,
+    as_json: bool,
 ) -> None:
     """A stand-in for the API and the signature storage, until Ctrl-C. It forgets everything at its end.
 
@@ -63,8 +75,9 @@ def sandbox(
         def ready(facts: dict[str, Any]) -> None:
             _announce(facts, as_json=as_json)
 
+        options = Options(honour_keys=honour_keys, reissue_urls=reissue_urls)
         try:
-            run(host, api_port, store_port, ready, seed=seed, options=Options(honour_keys=honour_keys))
+            run(host, api_port, store_port, ready, seed=seed, options=options)
         except OSError as error:
             why = error.strerror or str(error)
             raise Failed(
