@@ -9,14 +9,10 @@ from __future__ import annotations
 import atexit
 import shutil
 import threading
-from functools import cache
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
-
-from sqlalchemy import create_engine
-from sqlalchemy.engine import Engine
-from sqlcipher3 import dbapi2
 
 from storage import driver
 from storage.database import Database
@@ -34,6 +30,7 @@ class Place:
         self.root = Path(mkdtemp(prefix="fieldsync-sim-", dir=IN_MEMORY if IN_MEMORY.is_dir() else None))
         atexit.register(shutil.rmtree, self.root, ignore_errors=True)
         self.folder: StorageFolder = fresh_folder(self.root / "outbox")
+        self.whole = Database(self.folder)
         self.free: list[Any] = []
 
     def connect(self) -> Any:
@@ -51,15 +48,14 @@ class Place:
 
 
 class PlacedDatabase(Database):
-    """As any `Database`, with connections of the place. It makes no schema steps, so it needs no engine of its own."""
+    """As any `Database`, with connections of the place. Most of it is made once a place: the rest is dear to make."""
 
     def __init__(self, place: Place) -> None:
-        self.folder = place.folder
+        self.__dict__.update(place.whole.__dict__)
         self._place = place
         self._writing = threading.Lock()
         self._idle: list[Any] = []
-        self._engine = _engine()
-        self._dialect = self._engine.dialect
+        self._closing: list[Callable[[], None]] = []
 
     def _connect(self) -> Any:
         return self._place.connect()
@@ -67,8 +63,3 @@ class PlacedDatabase(Database):
     def close(self) -> None:
         self._place.free += self._idle
         self._idle.clear()
-
-
-@cache
-def _engine() -> Engine:
-    return create_engine("sqlite://", module=dbapi2)
