@@ -30,6 +30,8 @@ class Options:
     """Moves the server's clock: a positive value ages every URL given out so far."""
     list_lag_s: float = 0.0
     """How long a new record stays out of the list."""
+    list_hidden: bool = False
+    """The list answers and shows none of the records that POSTs made, as to a role that may not see them."""
     max_page_size: int = 100
     max_object_bytes: int = 16 * 1024 * 1024
 

@@ -197,7 +197,10 @@ class State:
         """Every visible row as the list shows it, newest first."""
         with self._lock:
             limit = rows.iso(self.now() - timedelta(seconds=self._options.list_lag_s))
-            seen = [row for row in self._rows.values() if row["createdAt"] <= limit]
+            hidden = {record["id"] for record in self._records} if self._options.list_hidden else set()
+            seen = [
+                row for row in self._rows.values() if row["createdAt"] <= limit and row["id"] not in hidden
+            ]
             return [rows.list_item(row, self._rules[row["id"]]) for row in reversed(seen)]
 
     def records(self) -> list[dict[str, Any]]:
