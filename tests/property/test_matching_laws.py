@@ -1,0 +1,144 @@
+"""Laws of the matcher: what it adopts is ours, what it cannot tell it does not guess, and order changes nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.instants import instant_text
+from sync.matching import (
+    WHOLE_SECOND_MS,
+    WINDOW_AFTER_MS,
+    WINDOW_BEFORE_MS,
+    Kind,
+    Match,
+    Traits,
+    Wanted,
+    Window,
+    fits,
+    item_id,
+    match,
+    tolerance_of,
+)
+
+NOON_MS = 1_772_452_800_000
+# Few values each, so that they collide often.
+starts = st.integers(min_value=0, max_value=2500).map(lambda ms: NOON_MS + ms)
+providers = st.sampled_from(["Zoé Nguyễn", "zoé  nguyễn", "Ana Silva", None])
+rules = st.sampled_from([1, 2, 3])
+ids = st.integers(min_value=1, max_value=6)
+tolerances = st.sampled_from([1, WHOLE_SECOND_MS])
+OPEN = Window(None, None)
+
+
+def text(ms: int) -> str:
+    return instant_text(datetime.fromtimestamp(ms / 1000, UTC))
+
+
+@st.composite
+def traits(draw: st.DrawFn) -> Traits:
+    return Traits({"actualStart": draw(starts)}, draw(providers), frozenset(draw(st.sets(rules, max_size=2))))
+
+
+@st.composite
+def items(draw: st.DrawFn) -> dict[str, Any]:
+    """As a list may show it: flat or nested, with or without provider, rule and unknown fields."""
+    item: dict[str, Any] = {"id": draw(ids), "actualStart": text(draw(starts)), "checkType": 4}
+    if draw(st.booleans()):
+        item["rule"] = {"id": draw(rules)}
+    provider = draw(providers)
+    match draw(st.sampled_from(["flat", "nested", "none"])):
+        case "flat":
+            item["providerName"] = provider
+        case "nested":
+            item["summary"] = {"name": provider}
+        case _:
+            pass
+    return item
+
+
+def distinct(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return list({item["id"]: item for item in found}.values())
+
+
+lists = st.lists(items(), max_size=6).map(distinct)
+
+
+@given(traits(), st.lists(traits(), max_size=3), lists, st.sets(ids, max_size=3), tolerances)
+def test_only_the_one_free_record_that_fits_is_adopted(
+    mine: Traits, rivals: list[Traits], listed: list[dict[str, Any]], taken: set[int], tolerance_ms: int
+) -> None:
+    found = match(Wanted(1, mine, OPEN), rivals, listed, taken=frozenset(taken), tolerance_ms=tolerance_ms)
+    free = [
+        item for item in listed if item["id"] not in taken and fits(mine, item, tolerance_ms=tolerance_ms)
+    ]
+    if found.kind is Kind.ONE:
+        assert [found.item] == free
+        assert not any(fits(rival, free[0], tolerance_ms=tolerance_ms) for rival in rivals)
+    elif found.kind is Kind.NONE:
+        assert free == []
+    else:
+        assert found.kind is Kind.SEVERAL
+        assert free
+
+
+@given(traits(), st.lists(traits(), max_size=3), lists, tolerances, st.randoms())
+def test_order_of_the_list_changes_nothing(
+    mine: Traits, rivals: list[Traits], listed: list[dict[str, Any]], tolerance_ms: int, random: Any
+) -> None:
+    shuffled = list(listed)
+    random.shuffle(shuffled)
+    one, other = (
+        match(Wanted(1, mine, OPEN), rivals, each, taken=frozenset(), tolerance_ms=tolerance_ms)
+        for each in (listed, shuffled)
+    )
+    assert one == other
+
+
+@given(traits(), traits(), lists, tolerances)
+def test_no_record_is_adopted_by_two_entries(
+    mine: Traits, other: Traits, listed: list[dict[str, Any]], tolerance_ms: int
+) -> None:
+    def seen(this: Traits, that: Traits) -> Match:
+        return match(Wanted(1, this, OPEN), [that], listed, taken=frozenset(), tolerance_ms=tolerance_ms)
+
+    both = seen(mine, other), seen(other, mine)
+    adopted = [item_id(each.item) for each in both if each.item is not None]
+    assert len(adopted) == len(set(adopted))
+
+
+@given(starts, rules, providers, st.integers(0, 999))
+def test_what_was_sent_fits_what_a_server_lists_that_cuts_to_seconds(
+    start: int, rule: int, provider: str | None, millis: int
+) -> None:
+    start = start // 1000 * 1000 + millis
+    mine = Traits({"actualStart": start}, provider, frozenset({rule}))
+    shown = {
+        "id": 1,
+        "actualStart": text(start // 1000 * 1000),
+        "rule": {"id": rule},
+        "providerName": provider,
+    }
+    assert fits(mine, shown, tolerance_ms=WHOLE_SECOND_MS)
+    assert tolerance_of([(mine, shown)]) == (1 if millis == 0 else WHOLE_SECOND_MS)
+
+
+@given(traits(), st.integers(-10_000_000, 10_000_000))
+def test_what_was_made_at_another_time_is_neither_match_nor_miss(mine: Traits, away_ms: int) -> None:
+    window = Window(NOON_MS, NOON_MS + 1000)
+    made = NOON_MS + away_ms
+    shown = {"id": 1, "actualStart": text(mine.instants["actualStart"]), "createdAt": text(made)}
+    found = match(Wanted(1, mine, window), [], [shown], taken=frozenset(), tolerance_ms=1)
+    inside = -WINDOW_BEFORE_MS <= away_ms <= 1000 + WINDOW_AFTER_MS
+    assert found.kind is (Kind.ONE if inside else Kind.UNCLEAR)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=4))
+def test_nothing_a_server_writes_breaks_the_matcher(odd: Any) -> None:
+    mine = Traits({"actualStart": NOON_MS}, "Ana Silva", frozenset({1}))
+    for field in ("id", "actualStart", "createdAt", "rule", "providerName", "summary", "description"):
+        shown = {"id": 1, "actualStart": text(NOON_MS), field: odd}
+        match(Wanted(1, mine, Window(NOON_MS, NOON_MS)), [mine], [shown], taken=frozenset(), tolerance_ms=1)
