@@ -141,7 +141,8 @@ def test_first_clean_miss_is_remembered_and_the_second_comes_a_gap_later() -> No
 
 
 def test_second_miss_too_soon_after_the_first_counts_for_nothing() -> None:
-    assert looked(130, missed_at(100)).clean_miss is False
+    ruling = looked(130, missed_at(100))
+    assert (ruling.do, ruling.clean_miss) == (Do.WAIT, False)
 
 
 def test_two_misses_let_it_be_sent_again_only_after_settling_time_and_gap() -> None:
