@@ -1,5 +1,8 @@
 """Checks of single values that types alone cannot say. None quotes the value it refuses: it may be a secret."""
 
+import json
+import os
+import shlex
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -56,6 +59,27 @@ def pattern_fault(pattern: str, known: tuple[str, ...]) -> str | None:
     if pattern.startswith("/") or not pattern.isprintable():
         return 'must be printable and not begin with "/"'
     return None
+
+
+def as_command(value: object) -> object:
+    """Program and arguments, of a list or of one line without a shell (in a variable a list is written as JSON)."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value) if value.lstrip().startswith("[") else shlex.split(value)
+        except (ValueError, RecursionError):
+            raise refused(
+                "not_a_command", "is not a command line; a quote or bracket may be missing"
+            ) from None
+    if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
+        raise refused("wrong_type", "must be a command line or a list of texts")
+    if not value:
+        return ()
+    words = [os.path.expanduser(value[0]), *value[1:]]
+    if not words[0] or any("\0" in word for word in words):
+        raise refused("not_a_command", "holds a word that no command has")
+    if os.path.dirname(words[0]) and not os.path.isabs(words[0]):
+        raise refused("not_a_command", "must begin with a full path or with a program's bare name")
+    return tuple(words)
 
 
 def is_insecure(base_url: Any) -> bool:

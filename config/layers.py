@@ -14,7 +14,16 @@ from pydantic.fields import FieldInfo
 from config.basics import token_source
 from config.folder import STORAGE_KEY, fallback_dir, no_folder
 from config.problems import ConfigProblem, problem
-from config.sources import CONFIG_VARIABLE, PATH_KEYS, TomlFile, anchored, read_toml, variable, variables
+from config.sources import (
+    COMMAND_KEYS,
+    CONFIG_VARIABLE,
+    PATH_KEYS,
+    TomlFile,
+    anchored,
+    read_toml,
+    variable,
+    variables,
+)
 from sync.secret import Secret
 
 Tree = dict[str, Any]
@@ -142,6 +151,8 @@ def _value(key: str, found: FieldInfo, written: str, base: Path) -> Any:
     """What a text means for this setting; the text itself where it means nothing, to be refused by the model."""
     if key in PATH_KEYS:
         return anchored(written, base)
+    if key in COMMAND_KEYS:
+        return written
     wanted: Any = found.annotation
     try:
         if wanted is int or wanted is float:

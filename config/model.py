@@ -14,6 +14,7 @@ from pydantic_core.core_schema import ValidationInfo
 from config.checks import (
     INSECURE,
     address_fault,
+    as_command,
     as_secret,
     as_upper,
     is_insecure,
@@ -110,6 +111,21 @@ class ApiSettings(Section):
         if value and (not value.isprintable() or len(value.encode("utf-8", "surrogatepass")) > 100):
             raise refused("owner_invalid", "must be 1 to 100 bytes of printable text")
         return value or None
+
+
+class AuthSettings(Section):
+    """How fresh tokens are got when those that are here have failed."""
+
+    command: Annotated[tuple[str, ...], BeforeValidator(as_command)] = Field(
+        default=(),
+        description="Program and arguments that print fresh tokens; run without a shell, AUTH_OWNER says for whom",
+    )
+    command_timeout_s: Seconds = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="Seconds after which that command is ended with all it started",
+    )
 
 
 class StorageSettings(Section):

@@ -20,6 +20,7 @@ from config.checks import INSECURE, is_insecure, refused
 from config.layers import Layers, Tree, read_layers
 from config.model import (
     ApiSettings,
+    AuthSettings,
     CaptureSettings,
     LogSettings,
     LookupSettings,
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     )
 
     api: ApiSettings = ApiSettings()
+    auth: AuthSettings = AuthSettings()
     storage: StorageSettings
     upload: UploadSettings = UploadSettings()
     capture: CaptureSettings = CaptureSettings()

@@ -16,6 +16,7 @@ from sync.secret import redact
 PREFIX = "FIELDSYNC_"
 CONFIG_VARIABLE = "FIELDSYNC_CONFIG"
 PATH_KEYS = frozenset({"storage.dir", "api.token_file", "api.session_token_file", "api.ca_file"})
+COMMAND_KEYS = frozenset({"auth.command"})  # their arguments are nobody's business
 
 
 class TomlFile(NamedTuple):

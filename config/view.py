@@ -6,6 +6,7 @@ No secret is in any of it: of a token it says "set" or "not set".
 import os
 import stat
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -15,9 +16,9 @@ from config.checks import LOOPBACK
 from config.layers import SECRET_KEYS
 from config.problems import ConfigProblem, problem
 from config.settings import Settings, known_settings, sections
-from config.sources import variable
+from config.sources import COMMAND_KEYS, variable
 from sync.credentials import TokenSource
-from sync.secret import redact
+from sync.secret import MASK, redact
 from sync.token_files import read_token, token_fault
 
 _GATEWAY_GIVES_UP_S = 29
@@ -44,6 +45,8 @@ def public_view(settings: Settings) -> dict[str, Any]:
                 source = f"file {chosen.file}"
             usable = chosen.value or (read_token(chosen.file) if chosen.file else None)
             value = "set" if usable else "not set"
+        if key in COMMAND_KEYS:
+            value = (*value[:1], *(MASK for _ in value[1:]))
         view["settings"].setdefault(section, {})[name] = _plain(value)
         view["sources"].setdefault(section, {})[name] = source
     return view
@@ -80,6 +83,12 @@ def advice(settings: Settings) -> tuple[ConfigProblem, ...]:
         ):
             fix = "Take that right away (chmod 600), or give the token in a file of its own."
             add(key, "token_readable_by_others", "is in a file that other users may read", fix)
+    if settings.auth.command and which(settings.auth.command[0]) is None:
+        what, fix = (
+            "names a program that is not there or may not be run",
+            "Correct it, or install the program.",
+        )
+        add("auth.command", "auth_command_missing", what, fix)
     if settings.api.ca_file and not settings.api.ca_file.is_file():
         add("api.ca_file", "ca_file_missing", "is not there", "Put it there or name another.")
     if settings.api.read_timeout_s <= _GATEWAY_GIVES_UP_S:
@@ -129,7 +138,7 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, str):
         return redact(value)  # a token may have been pasted into the wrong setting
-    return list(value) if isinstance(value, tuple) else value
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
 
 
 def _token_source(settings: Settings, key: str) -> TokenSource:

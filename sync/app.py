@@ -43,6 +43,7 @@ from sync.workers import WorkerPool
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+    from sync.renewals import Renewals
     from sync.upload import Uploader
     from sync.upload_ambient import AmbientUploader
 
@@ -88,13 +89,14 @@ def image_limits(settings: Settings) -> ImageLimits:
     return ImageLimits(settings.capture.max_image_bytes, settings.capture.max_image_pixels)
 
 
-def credentials(settings: Settings) -> Credentials:
+def credentials(settings: Settings, clock: Clock | None = None) -> Credentials:
     """The tokens of this device."""
     return Credentials(
         bearer=settings.api.token_source(),
         session=settings.api.session_token_source(),
         folder=StorageFolder(settings.storage.dir).tokens,
         default_owner=settings.api.owner,
+        now=(clock or Clock()).now,
     )
 
 
@@ -139,7 +141,7 @@ def build_drain(settings: Settings, database: Database, clock: Clock) -> Drain:
     """
     base_url = _base_url(settings)
     rng = SystemRandom()
-    tokens = credentials(settings)
+    tokens = credentials(settings, clock)
     rules = Rules(
         limits=Limits(
             backoff_base_s=settings.sync.backoff_base_s,
@@ -171,11 +173,21 @@ def build_drain(settings: Settings, database: Database, clock: Clock) -> Drain:
         owner=f"{clock.boot()[:8]}-{os.getpid()}-{uuid4().hex[:8]}",
         lease_s=settings.sync.lease_s,
         tokens_for=tokens.for_owner,
+        renews=bool(settings.auth.command),
         paths={"unplanned-preventive": settings.api.unplanned_path},
         detours=Detours(rules.ways, _reissue_call(settings)),
     )
     pool = WorkerPool(settings.sync.concurrency, _deliverers(settings, base_url, database, clock), clock)
-    return Drain(database, pool, intake, rules, clock=clock, rng=rng)
+    renewals = _renewals(settings, tokens) if settings.auth.command else None
+    return Drain(database, pool, intake, rules, clock=clock, rng=rng, renewals=renewals)
+
+
+def _renewals(settings: Settings, tokens: Credentials) -> Renewals:
+    from sync.auth_command import AuthCommand
+    from sync.renewals import Renewals
+
+    command = AuthCommand(settings.auth.command, settings.auth.command_timeout_s, dict(os.environ))
+    return Renewals(command, tokens.renew)
 
 
 def _exchange_limit_s(settings: Settings) -> float:

@@ -7,7 +7,7 @@ only, because `fieldsync status` asks too. What was signed in is never in the da
 
 import binascii
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -60,6 +60,7 @@ class AuthStatus(NamedTuple):
 class _Candidate(NamedTuple):
     tokens: Tokens
     user: str | None  # the user id inside the tokens, which may differ from the name they were stored under
+    written_ns: int = 0  # when the newer of its files was written; 0 for values, which nobody wrote lately
 
     def serves(self, owner: str | None) -> bool:
         return owner is None or owner in {self.tokens.owner, self.user}
@@ -75,8 +76,15 @@ class Credentials:
     """The tokens this device has now. Safe to share between threads; files are read again when they changed."""
 
     def __init__(
-        self, *, bearer: TokenSource, session: TokenSource, folder: Path, default_owner: str | None
+        self,
+        *,
+        bearer: TokenSource,
+        session: TokenSource,
+        folder: Path,
+        default_owner: str | None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._now = now
         self._bearer = bearer
         self._session = session
         self._folder = folder
@@ -88,12 +96,15 @@ class Credentials:
         """The pair to send this owner's entries with, or None. It may have expired: see `expires_at`.
 
         The device's own pair serves entries without owner and those of the user it belongs to; a pair that was
-        stored under a name serves that name. Where several serve, the one that ends last.
+        stored under a name serves that name. Where several serve, see `_better`.
         """
+        best = self._best(owner)
+        return best.tokens if best else None
+
+    def _best(self, owner: str | None) -> _Candidate | None:
         candidates = [] if owner is None else list(self._stored(owner))
         candidates += [found for found in self._defaults() if found.serves(owner)]
-        best = _last_to_end(candidates)
-        return best.tokens if best else None
+        return self._chosen(candidates)
 
     def status(self, now: datetime) -> list[AuthStatus]:
         """One line for the device's own pair and one for each stored name, in that order.
@@ -102,7 +113,7 @@ class Credentials:
         """
         named = [_status(found.tokens, now) for found in self._all_named()]
         named.sort(key=lambda line: line.owner or "")
-        if default := _last_to_end(list(self._defaults())):
+        if default := self._chosen(list(self._defaults())):
             return [_status(default.tokens, now), *named]
         return named or [AuthStatus(self._default_owner, "missing", None)]
 
@@ -126,6 +137,23 @@ class Credentials:
         with self._lock:
             write_private(path, json.dumps(document).encode())
 
+    def renew(self, owner: str | None, bearer: Secret, session: Secret) -> None:
+        """Keep a fresh pair for whoever needs it to send `owner`'s entries, in the place of the one it replaces.
+
+        That is the device's own pair where that serves this owner, else the pair of this name.
+
+        Raises:
+            TokensRefused: as `store`, or they belong to another user than those they replace.
+            OSError: as `store`.
+        """
+        stale = self._best(owner)
+        users = {user for user in (_user(bearer), _user(session)) if user}
+        if stale is not None and stale.user and users and stale.user not in users:
+            raise TokensRefused("The new tokens belong to another user than those they replace.")
+        own = owner is not None and any(found.serves(owner) for found in self._defaults())
+        named = owner is not None and any(True for _ in self._stored(owner))
+        self.store(None if owner is None or (own and not named) else owner, bearer, session)
+
     def clear(self, owner: str | None) -> bool:
         """Forget what was stored for `owner`; False where there was nothing. Configured tokens stay."""
         path = self._path(owner)
@@ -136,6 +164,9 @@ class Credentials:
                 return False
             sync_folder(path.parent)
         return True
+
+    def _chosen(self, candidates: list[_Candidate]) -> _Candidate | None:
+        return _choose(candidates, self._now())
 
     def _path(self, owner: str | None) -> Path:
         if owner is None:
@@ -148,7 +179,8 @@ class Credentials:
     def _defaults(self) -> Iterator[_Candidate]:
         bearer, session = self._configured(self._bearer), self._configured(self._session)
         if bearer and session:
-            yield _candidate(bearer, session, self._default_owner)
+            written_ns = max(self._written_ns(self._bearer.file), self._written_ns(self._session.file))
+            yield _candidate(bearer, session, self._default_owner, written_ns)
         yield from self._stored(None)
 
     def _configured(self, source: TokenSource) -> Secret | None:
@@ -163,7 +195,8 @@ class Credentials:
             return
         found = _parsed(self._text(path))
         if found and found[0] == owner:
-            yield _candidate(found[1], found[2], self._default_owner if owner is None else owner)
+            name = self._default_owner if owner is None else owner
+            yield _candidate(found[1], found[2], name, self._written_ns(path))
 
     def _all_named(self) -> Iterator[_Candidate]:
         try:
@@ -174,6 +207,11 @@ class Credentials:
             found = _parsed(self._text(path))
             if found and found[0] is not None:
                 yield from self._stored(found[0])
+
+    def _written_ns(self, path: Path | None) -> int:
+        """When a file that was read here was last written; 0 where there is none."""
+        with self._lock:
+            return self._read[path][0][0] if path in self._read else 0
 
     def _text(self, path: Path) -> str | None:
         """What is in a file, read again only when it is another one; None where it cannot be read."""
@@ -205,22 +243,35 @@ def _parsed(text: str | None) -> tuple[str | None, Secret, Secret] | None:
     return owner, bearer, session
 
 
-def _candidate(bearer: Secret, session: Secret, owner: str | None) -> _Candidate:
+def _candidate(bearer: Secret, session: Secret, owner: str | None, written_ns: int) -> _Candidate:
     user = _user(session) or _user(bearer)
     ends = [at for at in (_expires_at(bearer), _expires_at(session)) if at]
-    return _Candidate(Tokens(bearer, session, owner or user, min(ends, default=None)), user)
+    return _Candidate(Tokens(bearer, session, owner or user, min(ends, default=None)), user, written_ns)
 
 
-def _last_to_end(candidates: list[_Candidate]) -> _Candidate | None:
-    """The first, unless a later one is known to be good for longer: a fresh sign-in beats a stale setting, and
-    a rotated file beats an old sign-in."""
+def _choose(candidates: list[_Candidate], now: datetime) -> _Candidate | None:
     if not candidates:
         return None
     best, *others = candidates
     for found in others:
-        if (new := found.tokens.expires_at) and (old := best.tokens.expires_at) and new > old:
+        if _better(found, best, now):
             best = found
     return best
+
+
+def _better(new: _Candidate, old: _Candidate, now: datetime) -> bool:
+    """Whether one pair is used rather than another: not one that has ended, else the one that ends last; where one
+    does not tell its end, the one that was written last, so that a sign-in wins over a setting.
+
+    Whether a pair has ended is judged by this device's clock: good enough to choose by, and no more than that.
+    """
+    new_ends, old_ends = new.tokens.expires_at, old.tokens.expires_at
+    new_over, old_over = new_ends is not None and new_ends <= now, old_ends is not None and old_ends <= now
+    if new_ends and old_ends:
+        return new_ends > old_ends
+    if new_over != old_over:
+        return old_over
+    return new.written_ns > old.written_ns
 
 
 def _status(tokens: Tokens, now: datetime) -> AuthStatus:

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from storage import claims, control, damage, readiness
 from storage.database import Database, Transaction
@@ -36,6 +36,9 @@ from sync.rules import Ask, Rules
 from sync.token_book import TokenBook
 from sync.workers import WorkerPool
 
+if TYPE_CHECKING:
+    from sync.renewals import Renewals
+
 # From the wish to stop: exchanges may finish by themselves, then they are ended, then they are left to the rescue.
 FINISH_WITHIN_S: Final = 5.0
 ABANDON_AFTER_S: Final = 8.0
@@ -56,11 +59,20 @@ class Drain:
     """The drain of one process. Its workers, connections and retry budget live as long as it does."""
 
     def __init__(
-        self, database: Database, pool: WorkerPool, intake: Intake, rules: Rules, *, clock: Clock, rng: Random
+        self,
+        database: Database,
+        pool: WorkerPool,
+        intake: Intake,
+        rules: Rules,
+        *,
+        clock: Clock,
+        rng: Random,
+        renewals: Renewals | None = None,
     ) -> None:
         self._database = database
         self._pool = pool
         self._intake = intake
+        self._renewals = renewals
         self._rules = rules
         self._clock = clock
         self._rng = rng
@@ -107,6 +119,8 @@ class Drain:
 
     def _end_exchanges(self) -> None:
         """After an error nothing may go on sending behind a lock that was given back."""
+        if self._renewals is not None:
+            self._renewals.end()
         deadline_s = self._clock.monotonic_s() + ABANDON_AFTER_S
         while self._pool.in_flight and not self.abandoned:
             self._pool.abort_all()
@@ -135,20 +149,32 @@ class Drain:
         told_s = float("-inf")
         while True:
             starts = self._commit(ledger, finished)
+            renewing = self._renew_tokens(ledger)
             for number, job in starts:
                 self._pool.start(job, on=number)
             now_s = self._clock.monotonic_s()
             if (finished or starts) and now_s - told_s >= TELL_EVERY_S:
                 told_s = now_s
                 progress(self._report(ledger, started_s))
-            if not self._pool.in_flight:
+            if not self._pool.in_flight and not renewing:
                 break
             # With nothing back after a second, ask again all the same: a capture may have come in for a free worker.
-            finished = self._pool.collect(timeout_s=1.0)
+            finished = self._pool.collect(timeout_s=0.1 if renewing else 1.0)
             self._watch(ledger)
             if self.abandoned:
                 break
         return self._report(ledger, started_s)
+
+    def _renew_tokens(self, ledger: Ledger) -> bool:
+        """Start the sign-in command for whom that was written down; whether any run is under way."""
+        if self._renewals is None:
+            return False
+        for owner in ledger.tally.renewals:
+            self._renewals.start(owner)
+        ledger.tally.renewals.clear()
+        if self.stopping:
+            self._renewals.stop()
+        return self._renewals.under_way
 
     def _anything_due(self) -> bool:
         """Whether network clients will be needed: an idle device should not even load them."""
@@ -159,10 +185,13 @@ class Drain:
         """One turn, durable: until then results stay in memory, and nothing more is claimed."""
 
         before = ledger.checkpoint()
+        renewed = [] if self._renewals is None else self._renewals.collect()
 
         def turn(transaction: Transaction) -> list[tuple[int | None, Work]]:
             # An earlier try that was not committed has counted for nothing.
             ledger.restore(before)
+            for each in renewed:
+                self._intake.note_renewed(transaction, ledger, each, self._clock)
             return self._turn(transaction, ledger, finished)
 
         return written(self._database, turn, within_s=self._rules.exchange_limit_s)

@@ -144,7 +144,16 @@ def _owner_held(story: Mapping[str, Any], control: Mapping[str, Any], words: Lan
         return None
     probe_at = hold.get("probe_at")
     until = iso(datetime.fromtimestamp(probe_at / 1000, UTC)) if probe_at else None
-    return _said(words, "owner_held", story, until=until)
+    command = hold.get("command") or {}
+    return _said(words, "owner_held", story, until=until, first=command_told(command, words))
+
+
+def command_told(command: Mapping[str, Any], words: Language = ENGLISH) -> str:
+    """Why the sign-in command gave no tokens, with what it said itself; empty where that is not the trouble."""
+    if not command.get("reason"):
+        return ""
+    what = _words_of(words, command["reason"]).what
+    return f"{what.removesuffix('.')}: {command['said']}." if command.get("said") else what
 
 
 def _at_gate(

@@ -53,6 +53,16 @@ def _passing(*can: str, what: str = "", command: str = "fieldsync sync", of_stor
     return Words(what, can, "It is tried again by itself.", command, of_storage)
 
 
+def _no_tokens(what: str) -> Words:
+    """The sign-in command gave no tokens."""
+    return _passing(
+        "Check auth.command, and run it by hand as the user of the worker: fieldsync config show",
+        _SIGN_IN,
+        what=f"The command that gets new tokens {what}.",
+        command="fieldsync auth set",
+    )
+
+
 _PASSING: Final = {
     reason: _passing()
     for reason in (
@@ -93,6 +103,13 @@ _OURS: Final = {
         what="The sign-in is missing, has expired, or was refused by the server.",
         command="fieldsync auth set",
     ),
+    "auth_command_missing": _no_tokens("could not be started"),
+    "auth_command_failed": _no_tokens("failed"),
+    "auth_command_too_slow": _no_tokens("took too long and was ended"),
+    "auth_command_unreadable": _no_tokens("printed no sign-in answer"),
+    "auth_command_refused": _no_tokens("printed tokens that cannot be used"),
+    "auth_command_unchanged": _no_tokens("printed the same tokens again"),
+    "auth_command_stopped": _no_tokens("was ended together with the worker"),
     "auth_refused_alone": _passing(
         _LOOK,
         _SIGN_IN,

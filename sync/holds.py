@@ -18,6 +18,7 @@ from sync.credentials import Tokens
 
 HELD: Final = "auth_required"
 ALONE: Final = "auth_refused_alone"  # the reason of an entry that is refused with tokens that serve others
+UNCHANGED: Final = "auth_command_unchanged"
 PROBE_AFTER_S: Final = (300.0, 900.0, 3600.0)
 _RENEWED: Final = "renewed:tokens:"  # + fingerprint of a pair that the sign-in command printed
 _ALONE: Final = "refused_alone:"  # + owner: entries that were refused with tokens that were good for others
@@ -182,7 +183,8 @@ def command_printed(transaction: Transaction, owner: str | None, tokens: Tokens,
     """Remember that this pair is the command's, and what it followed: should it fail, the waits go on growing."""
     hold = control.paused_owners(transaction).get(owner or "") or {}
     if hold.get("tokens") == tokens.fingerprint():
-        return  # the same once more
+        command_failed(transaction, owner, UNCHANGED, "", now)
+        return
     marks = control.get_all(transaction, _RENEWED)
     for mark in sorted(marks, key=lambda each: marks[each]["at"])[: max(0, len(marks) - _MOST_NOTED + 1)]:
         control.clear(transaction, _RENEWED + mark)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from storage import claims, control, digests, owners, readiness
 from storage.database import Transaction
@@ -30,6 +30,9 @@ from sync.operations import UnknownKind, by_kind
 from sync.policy import LINK_TRIES, Step
 from sync.server_clock import clock_offset, sure_server_time
 from sync.token_book import looks_ended
+
+if TYPE_CHECKING:
+    from sync.renewals import Renewed
 
 # How many owed signatures are looked at beyond those that may go.
 _LOOK_AHEAD: Final = 16
@@ -56,7 +59,18 @@ class Intake:
             tokens = ledger.book.of(owner or None)
             if tokens is not None and tokens.fingerprint() != failed:
                 holds.lift_hold(transaction, owner or None)
+                if ledger.tally.stopped_by == holds.HELD:
+                    ledger.tally.stopped_by = None  # who is still held is told by the report
         return True
+
+    def note_renewed(self, transaction: Transaction, ledger: Ledger, renewed: Renewed, clock: Clock) -> None:
+        """Write down what became of a run of the sign-in command. New tokens are used at once."""
+        ledger.book.forget()
+        tokens = None if renewed.reason else ledger.book.of(renewed.owner)
+        if tokens is not None:
+            holds.command_printed(transaction, renewed.owner, tokens, clock.now())
+        else:
+            holds.command_failed(transaction, renewed.owner, renewed.reason, renewed.said, clock.now())
 
     def claim(
         self,

@@ -3,11 +3,12 @@
 Whose tokens they are and when they end is `credentials.py`. Standard library only.
 """
 
+import json
 import os
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sync.secret import Secret
 
@@ -51,6 +52,27 @@ def token_in(text: str | None) -> Secret | None:
     """The token that a text holds, white space around it removed; None where it is not usable."""
     token = (text or "").strip()
     return Secret(token) if token_fault(token) is None else None
+
+
+def pair_in_answer(text: str) -> tuple[str, str]:
+    """Bearer and session token of a sign-in answer: JSON with `accessToken` and `sessionToken`, also inside `data`.
+
+    Raises:
+        ValueError: it is no such answer; the message does not quote it.
+    """
+    try:
+        document: Any = json.loads(text)
+        document = document.get("data", document)
+        bearer, session = document["accessToken"], document["sessionToken"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise ValueError("not a sign-in answer") from None
+    if not isinstance(bearer, str) or not isinstance(session, str):
+        raise TokensNotText("the tokens in the sign-in answer are not text")
+    return bearer.strip(), session.strip()
+
+
+class TokensNotText(ValueError):
+    """A sign-in answer whose tokens are something else than text."""
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -36,6 +36,7 @@ from sync.looking import ListCall
 from sync.policy import Limits
 from sync.presigned_url import UrlRules
 from sync.reconcile import Strategy
+from sync.renewals import Renewals
 from sync.report import DrainReport
 from sync.rules import Ask, Rules
 from sync.s3_location import PlaceRules
@@ -325,10 +326,12 @@ class FakeRig(Rig):
         ways: Ways = NO_WAYS,
         ambient: AmbientPutter | None = None,
         places: PlaceRules | None = None,
+        renewals: Renewals | None = None,
     ) -> None:
         self.server = server
         self.ways, self._ambient, self._places = ways, ambient, places
         self._strategy, self._width, self._limits = strategy, width, limits or Limits()
+        self._renewals = renewals
         self._tokens_for = tokens_for or (lambda owner: Tokens(Secret("bearer"), Secret("session")))
         super().__init__(root, time)
 
@@ -352,6 +355,7 @@ class FakeRig(Rig):
             owner="rig",
             lease_s=120.0,
             tokens_for=self._tokens_for,
+            renews=self._renewals is not None,
             detours=Detours(self.ways, ReissueCall(REISSUE_PATH) if self.ways.reissue else None),
         )
         pool = WorkerPool(
@@ -367,4 +371,5 @@ class FakeRig(Rig):
             ),
             clock,
         )
-        return Drain(self.database, pool, intake, rules, clock=clock, rng=Random(7))
+        rng = Random(7)
+        return Drain(self.database, pool, intake, rules, clock=clock, rng=rng, renewals=self._renewals)

@@ -294,3 +294,58 @@ def test_missing_own_pair_is_no_trouble_where_names_are_stored(tmp_path: Path) -
 
 def test_tokens_show_no_token(tmp_path: Path) -> None:
     assert "canary" not in repr(credentials(tmp_path, "canary-b", "canary-s").for_owner(None))
+
+
+def stored(tmp_path: Path, bearer: str, session: str) -> None:
+    credentials(tmp_path).store(None, Secret(bearer), Secret(session))
+
+
+def test_sign_in_wins_over_a_setting_that_tells_no_end(tmp_path: Path) -> None:
+    """Somebody signs in because the fixed tokens are refused: what they gave is what is sent."""
+    stored(tmp_path, "opaque-b", "opaque-s")
+    assert pair(credentials(tmp_path, "fixed-b", "fixed-s").for_owner(None)) == ("opaque-b", "opaque-s")
+
+
+def test_sign_in_that_has_ended_does_not_win_over_a_setting_that_tells_no_end(tmp_path: Path) -> None:
+    stored(tmp_path, "b", jwt(user=7, ends=datetime.now(UTC) - timedelta(hours=1)))
+    assert pair(credentials(tmp_path, "fixed-b", "fixed-s").for_owner(None)) == ("fixed-b", "fixed-s")
+
+
+def test_of_opaque_pairs_the_one_that_was_written_last_wins(tmp_path: Path) -> None:
+    """An agent rotates two files; the sign-in of last week does not stand in their way, nor the other way round."""
+    bearer, session = tmp_path / "b", tmp_path / "s"
+    for path in (bearer, session):
+        path.write_text(f"file-{path.name}")
+    stored(tmp_path, "stored-b", "stored-s")
+    both = Credentials(
+        bearer=TokenSource(file=bearer),
+        session=TokenSource(file=session),
+        folder=tmp_path / "state" / "tokens",
+        default_owner=None,
+    )
+    (kept,) = (tmp_path / "state" / "tokens").iterdir()
+    os.utime(kept, (2_000_000_000, 2_000_000_000))
+    assert pair(both.for_owner(None)) == ("stored-b", "stored-s")
+    os.utime(session, (2_000_000_001, 2_000_000_001))
+    assert pair(both.for_owner(None)) == ("file-b", "file-s")
+
+
+def test_fresh_pair_takes_the_place_of_the_one_that_it_replaces(tmp_path: Path) -> None:
+    own = jwt(user=7, ends=NOW)
+    stored(tmp_path, "b", own)
+    known = credentials(tmp_path)
+    known.renew("7", Secret("new-b"), Secret(jwt(user=7, ends=NOW + timedelta(hours=1))))
+    assert one(known.for_owner(None)).bearer.reveal() == "new-b", "the device's own pair served this user"
+    known.renew("Zoé", Secret("zoe-b"), Secret("zoe-s"))
+    assert pair(known.for_owner("Zoé")) == ("zoe-b", "zoe-s")
+    assert one(known.for_owner(None)).bearer.reveal() == "new-b"
+    known.renew("Zoé", Secret("zoe-2"), Secret("zoe-s"))
+    assert pair(known.for_owner("Zoé")) == ("zoe-2", "zoe-s")
+    assert len(list((tmp_path / "state" / "tokens").iterdir())) == 2
+
+
+def test_fresh_pair_of_another_user_is_refused(tmp_path: Path) -> None:
+    stored(tmp_path, "b", jwt(user=7, ends=NOW))
+    with pytest.raises(TokensRefused, match="another user"):
+        credentials(tmp_path).renew("7", Secret("b2"), Secret(jwt(user=8)))
+    assert one(credentials(tmp_path).for_owner("7")).bearer.reveal() == "b"

@@ -429,3 +429,41 @@ def test_settings_give_credentials(tmp_path: Path) -> None:
     ).for_owner(None)
     assert found is not None
     assert (found.bearer.reveal(), found.session.reveal()) == ("t", "s")
+
+
+COMMAND = ("/usr/local/bin/renew", "--for", "a b")
+
+
+@pytest.mark.parametrize(
+    "written", ["/usr/local/bin/renew --for 'a b'", '["/usr/local/bin/renew", "--for", "a b"]']
+)
+def test_command_is_one_line_or_a_list(tmp_path: Path, written: str) -> None:
+    assert load(environ=env(auth__command=written)).auth.command == COMMAND
+    text = f"[auth]\ncommand = {written if written.startswith('[') else repr(written)}"
+    assert load(environ=file(tmp_path, text)).auth.command == COMMAND
+
+
+@pytest.mark.parametrize("written", ["renew --quiet", "~/bin/renew --quiet"])
+def test_program_is_a_bare_name_or_a_full_path(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/anna")
+    program, _ = load(environ=env(auth__command=written)).auth.command
+    assert program in ("renew", "/home/anna/bin/renew")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [f"bin/renew {CANARY}", f"/bin/renew '{CANARY}", f'["/bin/renew", "{CANARY}"', '["a", 5]', "''"],
+)
+def test_command_that_is_none_is_refused_without_quoting_it(written: str) -> None:
+    assert set(codes(env(auth__command=written))) == {"auth.command"}
+
+
+def test_arguments_of_the_command_are_not_shown() -> None:
+    """A password on a command line is a bad idea, and still no reason to publish it."""
+    view = public_view(load(environ=env(auth__command=f"/usr/bin/renew --password {CANARY}")))
+    assert view["settings"]["auth"]["command"] == ["/usr/bin/renew", "***", "***"]
+
+
+def test_command_that_is_not_there_is_advised_about() -> None:
+    found = advice(load(environ=env(auth__command="/nowhere/renew", api__base_url="https://a.example/main")))
+    assert [each.code for each in found if each.path == "auth.command"] == ["auth_command_missing"]

@@ -7,7 +7,6 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -82,14 +81,13 @@ def _from_stdin() -> tuple[str, str]:
         text = sys.stdin.buffer.read(_MOST_BYTES).decode()
     except UnicodeDecodeError:
         raise _refused("standard input is not text") from None
+    from sync.token_files import TokensNotText, pair_in_answer
+
     try:
-        document: Any = json.loads(text)
-        document = document.get("data", document)
-        bearer, session = document["accessToken"], document["sessionToken"]
-        if not isinstance(bearer, str) or not isinstance(session, str):
-            raise _refused("the tokens in the sign-in answer are not text")
-        return bearer.strip(), session.strip()
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return pair_in_answer(text)
+    except TokensNotText as problem:
+        raise _refused(str(problem)) from None
+    except ValueError:
         lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) != 2:
         raise _refused(
