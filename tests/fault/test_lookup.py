@@ -5,6 +5,7 @@ The server is the sandbox, which ignores keys; time is the device's own and move
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,10 +14,13 @@ from typing import Any
 import pytest
 
 from storage import doubts
-from sync import commands, settling
+from sync import app, commands, settling
+from sync.capture import ImageLimits, Input, capture, check_input
 from sync.sandbox import faults
 from sync.sandbox.faults import Fault
 from sync.sandbox.options import Options
+from tests.support.builders import signature_png
+from tests.support.device import distinct_body
 from tests.support.rig import SandboxRig, assert_delivered_once, keys, sandboxed
 
 QUIET_S = 2.0  # one test waits it out; shorter ones fail on a busy machine
@@ -217,28 +221,26 @@ def test_colleague_who_started_at_the_same_moment_is_not_taken_for_us(device: Sa
     assert {record["idempotency_key"] for record in device.sandbox.state.records()} == set(ids)
 
 
-def test_two_captures_with_one_start_are_for_a_person(tmp_path: Path) -> None:
-    """P2: the same start was given twice; one record is there, and nobody can say whose."""
-    with sandboxed(tmp_path) as device:
-        device.sandbox.faults.add(STORED)
-        device.sandbox.faults.add(UNSTORED)
-        ids = device.capture_many(3)
-        _same_start(device, ids[0], ids[1])
-        device.sync()
-        goes_on(device, 61)
-        assert [device.entry(id)["reason"] for id in ids[:2]] == ["several_matches"] * 2
-        goes_on(device, 3600, 3600)
-        assert len(device.posts()) == 3
+def test_two_captures_with_one_start_are_for_a_person(device: SandboxRig) -> None:
+    """P2: the tablet app rounds to the minute; one record is there, and nobody can say whose."""
+    device.sandbox.faults.add(STORED)
+    device.sandbox.faults.add(UNSTORED)
+    ids = [_capture_at(device, seed, "2026-03-02T10:15:00Z") for seed in (1, 2)]
+    ids.append(device.capture(3))
+    device.sync()
+    goes_on(device, 61)
+    assert [device.entry(id)["reason"] for id in ids[:2]] == ["several_matches"] * 2
+    goes_on(device, 3600, 3600)
+    assert len(device.posts()) == 3
 
 
-def _same_start(device: SandboxRig, one: str, other: str) -> None:
-    """As if both had been captured with the same start, rule and provider."""
-    with device.database.write() as transaction:
-        transaction.cursor.execute(
-            "UPDATE entry SET (payload, payload_sha256, start_at) = "
-            "(SELECT payload, payload_sha256, start_at FROM entry WHERE id = ?), row_digest = NULL WHERE id = ?",
-            (one, other),
-        )
+def _capture_at(device: SandboxRig, seed: int, start: str) -> str:
+    body = json.dumps({**distinct_body(seed), "actualStart": start}).encode()
+    checked = check_input(
+        Input("unplanned-preventive", body, signature_png(seed)), ImageLimits(2**21, 4_000_000)
+    )
+    clock = device.time.clock
+    return capture(device.database, checked, clock=clock, new_id=app.new_id(clock), owner=None).id
 
 
 def test_server_that_keeps_whole_seconds_is_recognised_by_our_own_records(
