@@ -16,7 +16,7 @@ from storage.lifecycle import Event, State
 # A released entry starts with a fresh budget: the person knows why it is worth trying again.
 _FRESH: Final = {"attempts": 0, "first_attempt_at": None, "link_failures": 0, "due_at": 0, "yields": 0}
 # The URL itself comes first again: what was wrong with it may have been put right.
-_FRESH_URL: Final = {"upload_way": None, "url_trouble": None, "url_reissues": 0}
+FRESH_URL: Final = {"upload_way": None, "url_trouble": None, "url_reissues": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def _obey(transaction: Transaction, row: Held, ordered: Ordered, now: int) -> No
     in_doubt = row.stage is State.IN_DOUBT
     reason = row.reason if in_doubt else None
     looks = {"lookups": 0, "doubt_waited_ms": 0, "lookup_due_mono_ms": 0} if in_doubt else {}
-    move(transaction, row, event, reason=reason, attempt_n=n, **_FRESH, **_FRESH_URL, **looks, **freed(row))
+    move(transaction, row, event, reason=reason, attempt_n=n, **_FRESH, **FRESH_URL, **looks, **freed(row))
     transaction.run(
         ADD_ATTEMPT,
         entry_seq=row.seq,

@@ -1,4 +1,4 @@
-"""A person's word about one entry: it arrived, it did not, it ends without its signature, it is given up.
+"""A person's word about one entry: it arrived, it did not, its signature goes there or nowhere, it is given up.
 
 Each is refused while somebody holds the entry, raises the fence, so that nothing late overwrites it, and is written
 into the history. An acceptance that comes all the same is kept as a receipt (`records.py`).
@@ -15,8 +15,9 @@ from storage.claims import Moment, rescue_one
 from storage.database import Transaction
 from storage.doubts import adopt
 from storage.errors import EntryHeld, EntryNotFound, IllegalTransition
-from storage.guarded import ADD_ATTEMPT, ENTRY, RECEIPT, Held, freed, held, inserts, move
+from storage.guarded import ADD_ATTEMPT, ENTRY, RECEIPT, Held, change, freed, held, inserts, move
 from storage.lifecycle import Event, State
+from storage.orders import FRESH_URL
 from storage.prepared import Prepared
 from storage.records import created_by_another
 
@@ -97,6 +98,43 @@ def unsigned(transaction: Transaction, id: str, *, moment: Moment, repeatable_ki
         "done_at": moment.now,
     }
     move(transaction, row, Event.UNSIGNED, **changes, **freed(row))
+    return _state_of(transaction, id)
+
+
+def upload_url(
+    transaction: Transaction,
+    id: str,
+    *,
+    url: str,
+    expires_at: int | None,
+    moment: Moment,
+    repeatable_kinds: frozenset[str],
+) -> State:
+    """Its signature goes to this URL, which was checked; stored with its expiry, and tried with a fresh budget.
+
+    Raises:
+        EntryNotFound, EntryHeld: see `_free`.
+        IllegalTransition: the server does not have it yet, or it owes no signature.
+    """
+    row = _free(transaction, id, moment, repeatable_kinds)
+    parked = row.state is State.PARKED and row.stage is State.ACCEPTED
+    if not row.has_signature or not (parked or row.state is State.ACCEPTED):
+        raise IllegalTransition(f"it is {row.state}: it owes no signature for which a URL would be of use")
+    n = _note(transaction, row, "Settled", "url_given", moment)
+    changes = {
+        **_FRESH,
+        **FRESH_URL,
+        "presigned_url": url,
+        "url_expires_at": expires_at,
+        "url_received_at": moment.now,
+        "reason": None,
+        "attempt_n": n,
+        **freed(row),
+    }
+    if parked:
+        move(transaction, row, Event.RELEASE, **changes)
+    else:
+        change(transaction, row, **changes)
     return _state_of(transaction, id)
 
 

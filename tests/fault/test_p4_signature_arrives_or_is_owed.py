@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
-from storage.given_urls import give_url
+from storage import settlements
+from storage.claims import Moment
+from storage.errors import EntryHeld, IllegalTransition
+from storage.lifecycle import State
 from storage.queries import Reader
 from storage.records import Detour, take_detour
 from sync.credentials import Tokens
@@ -686,6 +689,15 @@ def test_p4_entry_on_its_way_out_holds_up_no_other(make: Callable[..., FakeRig],
     assert rig.counts() == {"accepted": 1, "done": 4}
 
 
+def give_url(rig: FakeRig, id: str) -> State:
+    clock = rig.time.clock
+    moment = Moment(clock.now_ms(), clock.monotonic_ms(), clock.boot())
+    with rig.database.write() as transaction:
+        return settlements.upload_url(
+            transaction, id, url=ANOTHER_URL, expires_at=None, moment=moment, repeatable_kinds=frozenset()
+        )
+
+
 @pytest.mark.parametrize("state", ["parked", "accepted"])
 def test_p4_url_from_a_person_is_used(make: Callable[..., FakeRig], fakes: Fakes, state: str) -> None:
     """Support sends an address by mail: the entry goes on with it, and only its signature is sent."""
@@ -695,11 +707,9 @@ def test_p4_url_from_a_person_is_used(make: Callable[..., FakeRig], fakes: Fakes
     rig.sync()
     assert rig.entry(id)["state"] == state
     fence = rig.column("lease_fence")[0]
-    with rig.database.write() as transaction:
-        ordered = give_url(transaction, id, url=ANOTHER_URL, expires_at=None, now=rig.time.clock.now_ms())
-    assert ordered.did in ("released", "hastened")
+    assert give_url(rig, id) is State.ACCEPTED
     assert rig.column("lease_fence")[0] > fence
-    assert ("person", "UrlGiven") in [(step, outcome) for step, outcome, _ in rig.outcomes(id)]
+    assert ("person", "Settled", "url_given") in rig.outcomes(id)
     rig.sync()
     assert (rig.counts(), posts(fakes)) == ({"done": 1}, 1)
     assert fakes.server.put_urls[-1] == ANOTHER_URL
@@ -711,20 +721,29 @@ def test_p4_url_from_a_person_leaves_alone_what_is_under_way(
     """A worker is uploading at this moment: the person is told to wait, and nothing is changed under its hands."""
     rig = make()
     id = rig.capture(1)
-    answers = []
+    refused: list[Exception] = []
 
     def put(url: str, md5: str) -> Exchange:
-        with rig.database.write() as transaction:
-            answers.append(
-                give_url(transaction, id, url=ANOTHER_URL, expires_at=None, now=rig.time.clock.now_ms())
-            )
+        with pytest.raises(EntryHeld) as caught:
+            give_url(rig, id)
+        refused.append(caught.value)
         return stored_reply(md5)
 
     fakes.server.on_put = put
     rig.sync()
-    assert [(each.did, each.why) for each in answers] == [("skipped", "it is being delivered right now")]
-    assert rig.counts() == {"done": 1}
-    with rig.database.write() as transaction:
-        late = give_url(transaction, id, url=ANOTHER_URL, expires_at=None, now=rig.time.clock.now_ms())
-    assert late.did == "skipped"
+    assert (len(refused), rig.counts()) == (1, {"done": 1})
+
+
+def test_p4_url_from_a_person_is_for_owed_signatures_alone(
+    make: Callable[..., FakeRig], fakes: Fakes
+) -> None:
+    """Somebody took the wrong entry: one that was not sent, or is done, takes no address."""
+    rig = make()
+    waiting = rig.capture(1)
+    with pytest.raises(IllegalTransition):
+        give_url(rig, waiting)
+    fakes.server.on_put = lambda url, md5: stored_reply(md5)
+    rig.sync()
+    with pytest.raises(IllegalTransition):
+        give_url(rig, waiting)
     assert rig.column("presigned_url") == [None]

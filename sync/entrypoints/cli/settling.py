@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING
+
 import click
 
 from sync.entrypoints.cli.exits import Exit
 from sync.entrypoints.cli.output import Failed, print_json, reported
+from sync.errors import Problem
+from sync.presigned_url import MAX_URL_CHARS, UrlRefused
+
+if TYPE_CHECKING:
+    from storage.database import Database
+    from sync.clock import Clock
+    from sync.settling import Settled
 
 _MAX_SERVER_ID = 9_007_199_254_740_991
 
@@ -17,22 +27,34 @@ _MAX_SERVER_ID = 9_007_199_254_740_991
 )
 @click.option("--not-arrived", is_flag=True, help="The server certainly does not have it: send it again.")
 @click.option("--unsigned", is_flag=True, help="End it without its signature at the server.")
+@click.option(
+    "--upload-url-stdin",
+    "url_given",
+    is_flag=True,
+    help="Send its signature to the presigned address on standard input.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
 def settle(
-    debug: bool, id_: str, server_id: int | None, not_arrived: bool, unsigned: bool, as_json: bool
+    debug: bool,
+    id_: str,
+    server_id: int | None,
+    not_arrived: bool,
+    unsigned: bool,
+    url_given: bool,
+    as_json: bool,
 ) -> None:
     """Say how an entry in doubt, or one whose signature is owed, really stands. The choice is recorded.
 
     Look at the server first: what is said to be missing there is sent again.
     """
     with reported(as_json=as_json, debug=debug):
-        chosen = [server_id is not None, not_arrived, unsigned]
+        chosen = [server_id is not None, not_arrived, unsigned, url_given]
         if sum(chosen) != 1:
             raise Failed(
                 Exit.REFUSED,
                 "usage",
-                "say one of --arrived SERVER_ID, --not-arrived, --unsigned",
+                "say one of --arrived SERVER_ID, --not-arrived, --unsigned, --upload-url-stdin",
                 next_command="fieldsync settle --help",
             )
         if server_id is not None and not 0 < server_id <= _MAX_SERVER_ID:
@@ -45,8 +67,11 @@ def settle(
         from sync import settling
         from sync.entrypoints.cli.outbox import opened
 
+        given = _url() if url_given else None
         with opened() as (database, clock):
-            if server_id is not None:
+            if given is not None:
+                done = _with_url(database, id_, given, clock)
+            elif server_id is not None:
                 done = settling.settle_arrived(database, id_, server_id, clock)
             elif not_arrived:
                 done = settling.settle_not_arrived(database, id_, clock)
@@ -59,8 +84,37 @@ def settle(
             "arrived": "is taken for arrived",
             "not_arrived": "is sent again",
             "unsigned": "is done, without its signature at the server",
+            "upload_url": "sends its signature to that address",
         }[done.choice]
         click.echo(f"{done.id[-8:]} {said}; it is {done.state.value} now")
+        if done.url_looks_over:
+            click.echo("by what it says of itself, that address has ended; the storage decides", err=True)
+
+
+def _url() -> str:
+    """The address on standard input; never an argument, which every process on this machine could read."""
+    if sys.stdin.isatty():
+        import getpass
+
+        return getpass.getpass("presigned address (not shown): ")
+    return sys.stdin.buffer.read(2 * MAX_URL_CHARS).decode("ascii", "replace")
+
+
+def _with_url(database: Database, id_: str, text: str, clock: Clock) -> Settled:
+    from config.settings import load
+    from sync import settling
+    from sync.app import url_rules
+
+    try:
+        return settling.settle_upload_url(database, id_, text, url_rules(load()), clock)
+    except UrlRefused as refused:
+        raise Failed(
+            Exit.REFUSED,
+            refused.code,
+            f"that address cannot be used: {refused}",
+            problems=tuple(Problem("-", refused.code, each) for each in refused.problems),
+            next_command="fieldsync config show",
+        ) from None
 
 
 @click.command()
