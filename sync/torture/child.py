@@ -131,8 +131,30 @@ def run() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     for name in _PRELOADED:
         import_module(name)
+    _warm_uploads()
     os.write(events, b'{"event": "ready"}\n')
     Maker(events).serve()
+
+
+def _warm_uploads() -> None:
+    """The first client of a process loads a good deal more than its modules."""
+    from datetime import UTC, datetime
+
+    from sync.presigned_url import UrlRules
+    from sync.upload import Uploader
+
+    uploader = Uploader(
+        rules=UrlRules(),
+        fallback="off",
+        connect_timeout_s=1,
+        read_timeout_s=1,
+        max_connections=1,
+        ca_file=None,
+        user_agent="fieldsync",
+        now=lambda: datetime.now(UTC),
+    )
+    uploader.warm()
+    uploader.close()
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from sync.torture.deck import Hand, deal
 from sync.torture.invariants import Arrived, Facts, Tally, judge, tally
 from sync.torture.leaks import leaks, secrets_of
 from sync.torture.nursery import Nursery
-from sync.torture.trial import LOOKUP_GAP_S, SETTLE_S, Trial, Violation
+from sync.torture.trial import LIST_LAG_S, LOOKUP_GAP_S, SETTLE_S, Trial, Violation
 
 # What an API that ignores idempotency keys allows without guessing, and what one that honours them allows as well.
 _IGNORING: Final = ("lookup", "hold")
@@ -134,7 +134,10 @@ class Torture:
         """One round, from an empty outbox to the judgement."""
         started_s = time.monotonic()
         self._sandbox.reset()
-        self._sandbox.state.set_options({"honour_keys": hand.strategy in _HONOURING})
+        lags = hand.strategy not in _HONOURING and hand.rng("lag").random() < 0.5
+        self._sandbox.state.set_options(
+            {"honour_keys": hand.strategy in _HONOURING, "list_lag_s": LIST_LAG_S if lags else 0.0}
+        )
         place = self._children.folder / f"round-{hand.round:04}"
         place.mkdir()
         trial = Trial(

@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from random import Random
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from storage import rehearsal
 from storage.database import Database
@@ -28,11 +30,14 @@ from sync.payload import to_body
 from sync.sandbox.faults import Fault
 from sync.sandbox.server import Sandbox
 from sync.torture.fate import Plan
-from sync.torture.nursery import Hung, Nursery, Run
+from sync.torture.nursery import COMMAND_WITHIN_S, Hung, Nursery, Run
 
 KIND: Final = "unplanned-preventive"
-SETTLE_S: Final = 0.8
-LOOKUP_GAP_S: Final = 0.4
+SETTLE_S: Final = 0.5
+LOOKUP_GAP_S: Final = 0.8
+# How late a server may list what it has, within the promise that a look-up relies on: less than both waits together,
+# and more than either alone, so that a wait cut short shows as a second record.
+LIST_LAG_S: Final = 0.85
 # What a drain may end with where nothing went wrong inside the program: see the exit codes.
 ORDERLY: Final = frozenset({0, 3, 4, 5})
 KILLED: Final = -9
@@ -213,6 +218,8 @@ class Trial:
         except Hung as hung:
             self.found("hung", str(hung))
             return KILLED
+        if code == KILLED:
+            self.processed()
         if code not in expected:
             words = run.err.read_text("utf-8", "replace").strip().splitlines()[-1:]
             said = run.document() if run.out.stat().st_size else None
@@ -258,6 +265,24 @@ class Trial:
             if not self.sandbox.is_online(which):
                 self.sandbox.online(which)
         self.sandbox.state.set_options({"strict_tokens": False})
+
+    def processed(self) -> None:
+        """What a process that was killed had sent is carried out before the next one starts.
+
+        A settling time counts from there: a server that is slower than it is outside of what look-ups promise.
+        """
+        if not self.sandbox.is_online("api"):
+            return
+        for _ in range(2):
+            parts = urlsplit(self.sandbox.api_url)
+            connection = HTTPConnection(parts.hostname or "", parts.port, timeout=COMMAND_WITHIN_S)
+            try:
+                connection.request("GET", parts.path)
+                connection.getresponse().read()
+            except (OSError, HTTPException):
+                return  # a fault met it: then it has been answered too
+            finally:
+                connection.close()
 
     def mark(self) -> int:
         """The number of the last request that arrived."""

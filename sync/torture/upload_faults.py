@@ -6,12 +6,13 @@ Each function makes one fault happen in a trial and answers whether it struck.
 from __future__ import annotations
 
 from random import Random
+from typing import Final
 
 from sync.sandbox import faults
 from sync.sandbox.faults import Fault
 from sync.torture.trial import Trial
 
-_PUT = "upload"
+_PUT: Final = "upload"
 
 
 def url_expired(trial: Trial, _rng: Random) -> bool:
