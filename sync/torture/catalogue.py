@@ -29,6 +29,7 @@ _ALL: Final[tuple[Act, ...]] = (
     process_faults.person_pauses,
     wire_faults.lost_answer,
     wire_faults.half_body,
+    wire_faults.created_and_hidden,
     wire_faults.slow_drip,
     wire_faults.read_timeout,
     wire_faults.late_store,

@@ -17,7 +17,7 @@ from sync.torture.fate import Plan
 
 READY_WITHIN_S: Final = 60.0
 # Far beyond what any command here may take, so that only a command that hangs is taken for one.
-COMMAND_WITHIN_S: Final = 90.0
+COMMAND_WITHIN_S: Final = 45.0
 _BORN_WITHIN_S: Final = 20.0
 
 

@@ -5,12 +5,13 @@ Each function makes one fault happen in a trial and answers whether it struck.
 
 from __future__ import annotations
 
+import time
 from random import Random
 from typing import Final
 
 from sync.sandbox import faults
 from sync.sandbox.faults import Fault
-from sync.torture.trial import SETTLE_S, Trial, key_of
+from sync.torture.trial import LOOKUP_GAP_S, SETTLE_S, Trial, key_of
 
 _POST: Final = "unplanned"
 # Far less than what the device waits before it takes what is not listed for absent.
@@ -24,10 +25,36 @@ def lost_answer(trial: Trial, _rng: Random) -> bool:
 
 def half_body(trial: Trial, rng: Random) -> bool:
     """The 201 breaks off in the middle of its body: the record is certainly there, its URL is lost."""
+    return bool(_half_body(trial, rng))
+
+
+def created_and_hidden(trial: Trial, rng: Random) -> bool:
+    """The same, and the list does not show the record, for whatever reason: it is there all the same."""
+    trial.sandbox.state.set_options({"list_lag_s": 0.0})
+    created = _half_body(trial, rng)
+    # The other entry is delivered, so that the list shows something of ours and is believed.
+    trial.drain()
+    hidden = {each["id"] for each in trial.sandbox.state.records() if each["idempotency_key"] in created}
+    rows = [row for row in trial.sandbox.state.listed() if row["id"] not in hidden]
+    for page, found in (("page=1&", rows), ("", [])):
+        body = {"data": found, "pagination": {"page": 1, "pageSize": len(rows)}}
+        trial.fault(faults.answer("list", 200, body=body, target=page, times=None))
+    in_doubt = True
+    deadline_s = time.monotonic() + SETTLE_S + 3 * LOOKUP_GAP_S
+    while in_doubt and time.monotonic() < deadline_s:
+        trial.drain()
+        in_doubt = any(each["state"] == "in_doubt" for each in trial.entries() if each["id"] in created)
+        time.sleep(0.1)
+    return bool(hidden)
+
+
+def _half_body(trial: Trial, rng: Random) -> set[str]:
+    """The entries whose 201 broke off."""
     mark = trial.mark()
-    struck = trial.meets(faults.truncated(_POST, how=rng.choice(["close", "reset"])))
-    trial.created |= {key_of(each) for each in trial.requests(mark, "POST") if each["fault"] == "truncate"}
-    return struck
+    trial.meets(faults.truncated(_POST, how=rng.choice(["close", "reset"])))
+    created = {key_of(each) for each in trial.requests(mark, "POST") if each["fault"] == "truncate"}
+    trial.created |= created
+    return created
 
 
 def slow_drip(trial: Trial, rng: Random) -> bool:
