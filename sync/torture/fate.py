@@ -164,9 +164,9 @@ class Fate:
         whole = transport.send
 
         def send(this: Any, request: Any, tokens: Any, *, before_first_byte: Callable[[], None]) -> Any:
-            if request.method == "GET":  # a look-up: it is about no claim
-                return whole(this, request, tokens, before_first_byte=before_first_byte)
             id = request.idempotency_key  # fixed at capture, and the same as the entry's id
+            if not id:  # a look-up: it is about no claim
+                return whole(this, request, tokens, before_first_byte=before_first_byte)
 
             def looked() -> None:
                 self.passes(FIRST_BYTE, id)

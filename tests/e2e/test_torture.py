@@ -123,10 +123,10 @@ BUGS: dict[str, Bug] = {
         "return True",
         ("stale_claim",),
     ),
-    "nobody_looks_before_the_first_byte": Bug(
+    "a_lost_lease_is_seen_and_not_minded": Bug(
         "sync/delivery.py",
-        "before_first_byte=lambda: self._check_lease(job)",
-        "before_first_byte=lambda: None",
+        "                raise LeaseGone\n",
+        "                pass\n",
         ("stale_claim_at_first_byte",),
     ),
     "an_expired_lease_stands": Bug(
