@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-# In this order, and the sha256 of the signature behind them. None of these changes after the capture.
+# In this order, and the sha256 of the signature behind them. After the capture they change by an order only: `restamp`.
 FIXED: Final = (
     "id", "kind", "creates", "has_signature", "payload_version", "payload_sha256", "input_digest", "idempotency_key",
     "start_at", "target_id", "target_entry", "after_entry", "chain_key", "owner", "captured_at", "clock_offset_ms",

@@ -17,6 +17,7 @@ _SYNC: Final = "Try right now: fieldsync sync"
 _HASTEN: Final = "Forget the wait and go now: fieldsync resync {id}"
 _SUPPORT: Final = "Hand all that is known to support: fieldsync show {id} --json"
 _SIGN_IN: Final = "Sign in: fieldsync auth set{owner}"
+_GIVE: Final = "Or give it to somebody who is signed in: fieldsync edit {id} --owner NAME"
 _HELD: Final = "Nothing happens by itself: it is kept whole until a person acts."
 _LIST_PARKED: Final = "fieldsync list --state parked"
 _ARRIVED: Final = "If it is there, give its number on the server: fieldsync settle {id} --arrived SERVER_ID"
@@ -207,6 +208,7 @@ _OURS: Final = {
     "unsigned": Words(
         "A person ended it without its signature at the server.", (), "", "fieldsync list --state done"
     ),
+    "assigned": Words("A person gave it to another owner.", (), "", "fieldsync list"),
     "discarded": Words("A person gave it up.", (), "", "fieldsync list --state discarded"),
     "kind_unknown": _held(
         "Install the newer version again, then: fieldsync resync {id}",
@@ -308,7 +310,7 @@ _SITUATIONS: Final = {
     ),
     "owner_held": Words(
         "It waits for a sign-in: the tokens are missing, have expired, or were refused.",
-        (_SIGN_IN,),
+        (_SIGN_IN, _GIVE),
         "With new tokens it goes on at once; until then the old ones are tried only now and then.",
     ),
     "api": Words(
