@@ -44,6 +44,9 @@ FINISH_WITHIN_S: Final = 5.0
 ABANDON_AFTER_S: Final = 8.0
 # A thread that outlives its exchange limit by this much hangs in something that nobody can end but the process.
 HUNG_AFTER_S: Final = 30.0
+COLLECT_S: Final = 1.0
+# A wait that outlasts its time by this much was no wait: the process was stopped, or the machine slept.
+STOPPED_S: Final = 20.0
 TELL_EVERY_S: Final = 0.1
 
 
@@ -158,8 +161,7 @@ class Drain:
                 progress(self._report(ledger, started_s))
             if not self._pool.in_flight and not renewing:
                 break
-            # With nothing back after a second, ask again all the same: a capture may have come in for a free worker.
-            finished = self._pool.collect(timeout_s=0.1 if renewing else 1.0)
+            finished = self._collect(0.1 if renewing else COLLECT_S)
             self._watch(ledger)
             if self.abandoned:
                 break
@@ -175,6 +177,18 @@ class Drain:
         if self.stopping:
             self._renewals.stop()
         return self._renewals.under_way
+
+    def _collect(self, within_s: float) -> list[tuple[int, Done]]:
+        """What came back. With nothing after a while, ask again all the same: a capture may have come in meanwhile."""
+        asked_s = self._clock.monotonic_s()
+        finished = self._pool.collect(timeout_s=within_s)
+        late_s = self._clock.monotonic_s() - asked_s - within_s
+        if late_s > STOPPED_S:
+            # While this process was stopped its threads were too. What they have been waiting for may lie in the
+            # socket, an upload URL among it that is given out only once: they get the time that was left to them.
+            for flight in self._pool.in_flight.values():
+                flight.since_s += late_s
+        return finished
 
     def _anything_due(self) -> bool:
         """Whether network clients will be needed: an idle device should not even load them."""
