@@ -17,7 +17,6 @@ from sync import commands
 from sync.reconcile import Strategy
 from sync.rules import Ask
 from sync.transport import ApiRequest
-from sync.waiting import next_moment
 from tests.simulator import rules_taken_out, wire
 from tests.simulator.process import Process
 from tests.simulator.scheduler import Actor
@@ -25,10 +24,6 @@ from tests.simulator.wire import Fate
 from tests.simulator.world import Violation, World, rules, simulated
 
 _HAPPENINGS = 16
-_LAST_PASSES = 60
-# A list that shows nothing of ours settles nothing for a day; the first of its look-ups will do.
-_DOUBT_PASSES = 10
-_LONGEST_SLEEP_S = 3700.0
 # Storing and listing together stay below settling time plus gap: the assumption that the promise rests on.
 _LISTED_WITHIN_S = 115.0
 
@@ -125,7 +120,7 @@ class Story:
                     break
                 world.check()
         self.becomes_kind()
-        self.comes_to_rest()
+        world.comes_to_rest()
         world.watcher.judge_the_end()
         world.check()
 
@@ -250,22 +245,6 @@ class Story:
         commands.resume(world.desk, world.clock)
         for process in list(world.processes):
             process.ends()
-
-    def comes_to_rest(self) -> None:
-        """A worker makes its passes until nothing is left that time alone can deliver."""
-        world = self.world
-        worker = world.process()
-        for number in range(_LAST_PASSES):
-            world.run(worker, Ask(spread=True))
-            if worker.dead:
-                worker = world.process()
-                continue
-            if not world.watcher.moving() or (number > _DOUBT_PASSES and world.watcher.only_doubt()):
-                return
-            moment = next_moment(world.desk, settle_s=world.rules.settle_s, clock=world.clock)
-            # Without a moment it is the interval that wakes the worker, for instance to probe tokens.
-            sleep_s = 600.0 if moment is None else (moment - world.clock.now()).total_seconds()
-            world.passes(min(max(sleep_s, 0.0) + 1.0, _LONGEST_SLEEP_S))
 
 
 def explore(seed: int, *, without: tuple[str, ...] = ()) -> World:

@@ -14,7 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from storage.database import Transaction
-from storage.errors import StorageProblem
+from storage.errors import IllegalTransition, StorageProblem
 from sync.credentials import Tokens
 from sync.delivery import Deliverer, Done, Work, unexplained
 from sync.drain import Drain, DrainBusy
@@ -150,7 +150,7 @@ class _Call:
             self.process.world.scheduler.hang(point)
 
     def wait(self, point: str, seconds: float) -> None:
-        if not self.aborted:
+        if seconds and not self.aborted:
             scheduler = self.process.world.scheduler
             scheduler.park(point, until=scheduler.t + seconds, ready=lambda: self.aborted)
 
@@ -231,6 +231,10 @@ class SimSender(_Wire):
         if call.aborted:
             process.note(f"{name}: ended before its first byte")
             return Failure(FailureKind.EXCHANGE_TIMEOUT, False, "simulated")
+        call.wait("writing", fate.writes_s)
+        if call.aborted:
+            process.note(f"{name}: ended before its last byte")
+            return Failure(FailureKind.EXCHANGE_TIMEOUT, False, "simulated")
         if not fate.written:
             sent_at = self._world.clock.now()
             call.wait("sent", fate.answer_after_s)
@@ -265,6 +269,7 @@ class SimSender(_Wire):
         if arrived.record is None:
             excuses.add("slow server")
             return Failure(FailureKind.READ_TIMEOUT, True, "simulated", sent_at)
+        world.hears(process, request.idempotency_key, arrived.record.id)
         return self._timed(server.created(arrived), sent_at)
 
     def _timed(self, answer: Exchange, sent_at: datetime) -> Exchange:
@@ -387,6 +392,8 @@ class Process:
             except StorageProblem as problem:
                 self.last = problem
                 self.note(f"gives up: {problem}")
+                if isinstance(problem, IllegalTransition):
+                    self.world.violated(f"ILLEGAL: {problem}")
 
         self.main = self.spawn("main", run)
 
@@ -402,6 +409,8 @@ class Process:
             return
         self.dead, self.stopped = True, False
         self.world.excuse_cut_off(self)
+        if self.busy or self.pool.in_flight:
+            self.world.forgets(self)
         self.pool.dies()
         for actor in self.actors:
             actor.hung = False

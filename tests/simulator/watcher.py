@@ -64,6 +64,10 @@ class Watcher:
         names = [column[0] for column in cursor.description]
         return dict(zip(names, cursor.fetchone(), strict=True))
 
+    def has_receipt(self, id: str, server_id: int) -> bool:
+        sql = "SELECT 1 FROM receipt JOIN entry ON entry.seq = entry_seq WHERE entry.id = ? AND receipt.server_id = ?"
+        return bool(self.all(sql, (id, server_id)))
+
     def sent_by(self, owner: str) -> list[str]:
         """The entries that this process has claimed for sending."""
         sql = "SELECT id FROM entry WHERE state = 'sending' AND lease_owner = ?"
@@ -105,7 +109,7 @@ class Watcher:
             and change["was_certainly_created"]
             and not self._ordered(id)
         ):
-            world.violated(f"CERTAINLY CREATED, yet entry {name} is to be sent again")
+            world.violated(f"CERTAINLY CREATED: yet entry {name} is to be sent again")
         if was != now and now == "done":
             self._is_done(id, change["now_server_id"], name)
 
@@ -173,6 +177,11 @@ class Watcher:
             world.violated(f"LOST: captured {list(world.captured)}, kept {ids}")
         for id in ids:
             self._judge_entry(world, self.row(id))
+        for _, id, server_id in world.heard:
+            if not self.has_receipt(id, server_id):
+                world.violated(
+                    f"UNHEARD: the server took entry {id[-4:]} as {server_id}, and no receipt says so"
+                )
         self._judge_counters()
 
     def _judge_entry(self, world: World, row: dict[str, Any]) -> None:

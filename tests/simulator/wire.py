@@ -29,6 +29,7 @@ class Fate:
     unreached: FailureKind | None = None  # no byte got through
     unreached_s: float = 0.0
     written: bool = True
+    writes_s: float = 0.0  # from the first byte to the last
     carried_after_s: float | None = 0.1
     answer: Exchange | None = None
     answer_after_s: float = 0.3

@@ -28,6 +28,7 @@ from sync.reconcile import Strategy
 from sync.rules import Ask, Rules
 from sync.secret import Secret
 from sync.transport import ApiRequest
+from sync.waiting import next_moment
 from tests.simulator.place import Place, PlacedDatabase
 from tests.simulator.process import Process
 from tests.simulator.scheduler import Actor, Scheduler
@@ -38,6 +39,10 @@ from tests.support.builders import signature_png
 from tests.support.device import distinct_body
 from tests.support.scratch import entry_id
 
+# Passes of the last worker. A list that shows nothing of ours settles nothing for a day: the first looks will do.
+_LAST_PASSES = 60
+_DOUBT_PASSES = 10
+_LONGEST_SLEEP_S = 3700.0
 MORNING = datetime(2026, 3, 2, 8, tzinfo=UTC)
 # Folders for the next worlds.
 _places: list[Place] = []
@@ -113,11 +118,15 @@ class World:
         place.empty()
         self.trace: list[str] = []
         self.violations: list[str] = []
+        self.judged: frozenset[str] | None = None  # the promises that are looked at; None: all
+        self.ignored: frozenset[str] = frozenset()
+        self.heard: list[tuple[Process, str, int]] = []  # acceptances that a process has read
         self.captured: dict[str, Captured] = {}
         self.processes: list[Process] = []
-        self.stride = 15.0
+        self.stride = 15.0  # below what a drain takes for having been stopped
         self.link_up = self.store_up = True
         self.pair = 1  # number of the tokens that the device has
+        self._held = False  # whether somebody held the entry that a person spoke about last
         self._seed = seed
         self._named = 0
         self._wall_jumps = timedelta()
@@ -148,6 +157,11 @@ class World:
         self.trace.append(f"{self.scheduler.t:9.1f}  {what}")
 
     def violated(self, what: str) -> None:
+        """A promise is broken. The word before the colon says which."""
+        promise = what.partition(":")[0]
+        if promise in self.ignored or (self.judged is not None and promise not in self.judged):
+            self.note(f"   ({what})")
+            return
         self.note(f"!! {what}")
         self.violations.append(what)
 
@@ -223,6 +237,21 @@ class World:
         self.violated("STUCK: nothing can happen any more")
         self.check()
 
+    def comes_to_rest(self) -> None:
+        """A worker makes its passes until nothing is left that time alone can deliver."""
+        worker = self.process()
+        for number in range(_LAST_PASSES):
+            if worker.dead:
+                worker = self.process()
+            self.run(worker, Ask(spread=True))
+            doubt_alone = number > _DOUBT_PASSES and self.watcher.only_doubt()
+            if doubt_alone or not self.watcher.moving():
+                break
+            moment = next_moment(self.desk, settle_s=self.rules.settle_s, clock=self.clock)
+            # Without a moment it is the interval that wakes the worker, for instance to probe tokens.
+            sleep_s = 600.0 if moment is None else (moment - self.clock.now()).total_seconds()
+            self.passes(min(max(sleep_s, 0.0) + 1.0, _LONGEST_SLEEP_S))
+
     # --- the wire
 
     @property
@@ -255,6 +284,18 @@ class World:
             if url in record.urls:
                 self.captured[record.key].excuses.add(why)
 
+    def hears(self, process: Process, id: str, server_id: int) -> None:
+        """This process has a whole acceptance in its hands."""
+        self.heard.append((process, id, server_id))
+
+    def forgets(self, process: Process) -> None:
+        """A process that ends takes with it what it heard and had not written down."""
+        self.heard = [
+            (who, id, number)
+            for who, id, number in self.heard
+            if who is not process or self.watcher.has_receipt(id, number)
+        ]
+
     def excuse_cut_off(self, process: Process) -> None:
         """What this process had in hand when it ended is in doubt."""
         for id in self.watcher.sent_by(process.name):
@@ -280,6 +321,8 @@ class World:
     def _says(self, id: str, what: str, order: Callable[[], object]) -> bool:
         """A person's word about one entry; whether it was taken."""
         captured, row = self.captured[id], self.row(id)
+        now_ms = self.clock.now_ms()
+        self._held = row["lease_owner"] is not None and row["lease_expires_at"] > now_ms
         try:
             order()
         except StorageProblem as refusal:
@@ -296,7 +339,8 @@ class World:
         taken = self._says(
             id, "settle --not-arrived", lambda: settling.settle_not_arrived(self.desk, id, self.clock)
         )
-        captured.ordered += taken
+        # An order about an entry in somebody's hands would be none: it has to be refused.
+        captured.ordered += taken and not self._held
         self.watch()
         return taken
 
