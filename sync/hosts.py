@@ -52,7 +52,8 @@ class Hosts:
         for key, note in stored.items():
             known = Gate.from_json(note)
             self._stored[key] = known
-            known = g.clamped(known, now, probe_cap_s=self._probe_cap_s, hold_cap_s=RETRY_AFTER_CAP_S)
+            hold_cap_s = RETRY_AFTER_CAP_S + self._hold_spread_s
+            known = g.clamped(known, now, probe_cap_s=self._probe_cap_s, hold_cap_s=hold_cap_s)
             if key != Host.API.value and known.mode is Mode.OPEN:
                 # Each pass proves the upload host anew with one canary: every POST mints a URL that may die unused.
                 known = Gate(Mode.CANARY, proven_at=known.proven_at)
