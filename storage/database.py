@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 from sqlcipher3 import dbapi2
 
 from storage import damage, driver
-from storage.errors import DatabaseDamaged, DatabaseMissing
+from storage.errors import DatabaseDamaged, DatabaseMissing, StorageProblem
 from storage.folder import StorageFolder
 from storage.prepared import Prepared
 from storage.witness import Witness
@@ -54,11 +54,12 @@ class Database:
         self._dialect = self._engine.dialect
         self._witness = Witness(folder.witness)
         self._home = folder.database_identity()
+        self._log_pages = driver.AUTOCHECKPOINT_PAGES
         self._damage: DatabaseDamaged | None = None
         self._closing: list[Callable[[], None]] = []
 
     def _connect(self) -> Any:
-        connection = driver.connect(self.folder.database)
+        connection = driver.connect(self.folder.database, log_pages=self._log_pages)
         if self._home is None:
             self._home = self.folder.database_identity()
         return connection
@@ -148,6 +149,16 @@ class Database:
             # TRUNCATE: after a passive one an erased presigned URL stays readable in the log.
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             connection.execute(f"PRAGMA busy_timeout = {int(driver.BUSY_TIMEOUT_S * 1000)}").fetchall()
+
+    def save_room(self) -> None:
+        """The disk is full: move the log into the database, and keep it short from now on."""
+        self._log_pages = driver.SHORT_LOG_PAGES
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+        # As far as there is room: what lies in pages that are there already needs none.
+        with suppress(StorageProblem):
+            self.checkpoint()
 
     def backup(self, target: Any) -> None:
         """Copy the whole database, consistently, into the open driver connection `target`."""

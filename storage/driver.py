@@ -20,6 +20,8 @@ _WAL_SAFE_BACKPORTS: Final[dict[tuple[int, ...], int]] = {(3, 50): 7, (3, 44): 6
 _READ_ERRORS: Final = (10 | 1 << 8, 10 | 2 << 8, 10 | 33 << 8)  # SQLITE_IOERR_READ, _SHORT_READ, _CORRUPTFS
 # Captures must not pay for a checkpoint: the worker does them, and this is the bound where there is no worker.
 AUTOCHECKPOINT_PAGES: Final = 4000
+# On a full disk the log must not take what the database needs to grow.
+SHORT_LOG_PAGES: Final = 48
 
 
 def wal_is_safe(version: tuple[int, ...]) -> bool:
@@ -27,7 +29,7 @@ def wal_is_safe(version: tuple[int, ...]) -> bool:
     return version >= _WAL_SAFE_FROM or version[2:3] >= (_WAL_SAFE_BACKPORTS.get(version[:2], 1 << 30),)
 
 
-def connect(path: Path) -> Any:
+def connect(path: Path, *, log_pages: int = AUTOCHECKPOINT_PAGES) -> Any:
     """A read-write connection with every pragma that the promises rest on. Autocommit: transactions are explicit."""
     connection = dbapi2.connect(
         str(path), timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
@@ -45,7 +47,7 @@ def connect(path: Path) -> Any:
             "secure_delete = ON",
             "temp_store = MEMORY",
             "mmap_size = 0",
-            f"wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}",
+            f"wal_autocheckpoint = {log_pages}",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
     except BaseException:

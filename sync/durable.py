@@ -50,3 +50,4 @@ def written(database: Database, write: Callable[[Transaction], T], *, within_s: 
 def _make_room(database: Database, problem: BaseException | None) -> None:
     if isinstance(problem, StorageFull):
         release_reserve(database.folder)
+        database.save_room()
