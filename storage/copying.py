@@ -12,7 +12,7 @@ from sqlcipher3 import dbapi2
 
 from storage import damage, driver
 from storage.checking import page_damage
-from storage.errors import DatabaseDamaged, StorageProblem
+from storage.errors import DatabaseDamaged, StorageBusy, StorageFull, StorageProblem, StorageReadOnly
 from storage.folder import StorageFolder, from_os_error, sync_folder
 from storage.guard import open_for_reading
 
@@ -76,18 +76,37 @@ def _copied(source: Any, folder: StorageFolder, target: Path) -> Copy:
         found = page_damage(copy, full=True)
         entries = 0 if found else int(copy.execute("SELECT count(*) FROM entry").fetchone()[0])
     except dbapi2.Error as error:
-        problem = driver.storage_problem(error, target)
-        if problem is None or isinstance(problem, DatabaseDamaged):
-            found = [str(error)]
-        else:
+        problem = driver.storage_problem(error, target) or _told_in_words(error, target)
+        if problem is None:
+            raise
+        if not isinstance(problem, DatabaseDamaged):
             raise problem from error
+        found = [str(error)]
     finally:
         copy.close()
     if found:
-        damage.remember(folder, found[0])
-        raise DatabaseDamaged(f"{folder.database} is damaged ({found[0]}), so no copy of it was made")
+        # A copy is as bad as its source, or was written badly itself.
+        if of_source := page_damage(source):
+            damage.remember(folder, of_source[0])
+            raise DatabaseDamaged(f"{folder.database} is damaged ({of_source[0]}), so no copy of it was made")
+        raise StorageReadOnly(f"the copy at {target} did not come out right ({found[0]}), so it was removed")
     with target.open("rb") as written:
         os.fsync(written.fileno())
     with suppress(OSError):
         sync_folder(target.parent)
     return Copy(target, target.stat().st_size, entries)
+
+
+def _told_in_words(error: dbapi2.Error, target: Path) -> StorageProblem | None:
+    """The driver's copying gives no code for what went wrong, only SQLite's words for it."""
+    if "full" in str(error):
+        return StorageFull(f"no room left on the disk that holds {target}")
+    if "I/O" in str(error) or "readonly" in str(error):
+        return StorageReadOnly(f"{target} cannot be written ({error})")
+    if "locked" in str(error):
+        return StorageBusy(f"another process keeps the database locked ({error})")
+    return (
+        driver.damaged(target, str(error))
+        if "malformed" in str(error) or "not a database" in str(error)
+        else None
+    )
