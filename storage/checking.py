@@ -142,6 +142,7 @@ def _open(folder: StorageFolder, findings: Findings) -> Any | None:
         guard.check_version(version, folder)
         guard.check_not_emptied(version, folder)
         findings.version = version
+        known = witness.known(connection) if version == guard.SCHEMA_VERSION else seen
         if found is None and folder.marked_id() is not None:
             findings.problems.append(
                 Problem("identity_lost", "the database does not say any more which one it is")
@@ -150,7 +151,7 @@ def _open(folder: StorageFolder, findings: Findings) -> Any | None:
         checks = {
             "schema_older": partial(guard.check_not_older, version),
             "database_unusable": partial(guard.check_identity, found),
-            "database_outdated": partial(guard.check_current, connection, seen),
+            "database_outdated": partial(guard.check_current, known, seen),
         }
         for code, looked in checks.items():
             try:

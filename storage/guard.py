@@ -37,7 +37,7 @@ def open_for_reading(folder: StorageFolder) -> Any | None:
                 return None  # another process is just making it
             check_not_older(version, folder)
             check_identity(found, folder)
-            check_current(connection, seen, folder)
+            check_current(witness.known(connection), seen, folder)
         except BaseException:
             connection.close()
             raise
@@ -136,13 +136,13 @@ def check_identity(found: str | None, folder: StorageFolder) -> None:
         )
 
 
-def check_current(cursor: Any, seen: witness.Seen, folder: StorageFolder) -> None:
+def check_current(known: witness.Seen, seen: witness.Seen, folder: StorageFolder) -> None:
     """Refuse a database that knows less than was `seen` of it: to go on would send again what was sent.
 
     Raises:
         DatabaseOutdated: its log was lost, or an older copy stands in its place.
     """
-    lost = seen.lost_from(witness.known(cursor))
+    lost = seen.lost_from(known)
     if any(lost):
         raise DatabaseOutdated(
             f"{folder.database} is older than what was last seen of it: {lost.entries} captures and {lost.sends} sends "

@@ -13,6 +13,8 @@ from sqlcipher3 import dbapi2
 
 from storage import witness
 from storage.database import Database
+from storage.driver import connect_for_reading
+from storage.errors import DatabaseOutdated
 from storage.folder import StorageFolder, from_os_error
 from storage.guard import (
     SCHEMA_VERSION,
@@ -43,7 +45,15 @@ def open_database(folder: StorageFolder, *, new_id: str, now: datetime) -> Datab
         if _version_and_id(database) != (SCHEMA_VERSION, folder.marked_id()):
             _settle(database, new_id=new_id, now=now)
         with database.read() as transaction:
-            check_current(transaction.cursor, seen, folder)
+            known = witness.known(transaction.cursor)
+        check_current(known, seen, folder)
+    except DatabaseOutdated:
+        # The last one who closes a database moves its log into it and removes the log. This one is evidence: what
+        # SQLite cannot read of it may hold the missing captures. Whoever only reads leaves it alone.
+        keeper = connect_for_reading(folder.database)
+        database.close()
+        keeper.close()
+        raise
     except BaseException:
         database.close()
         raise
