@@ -175,6 +175,8 @@ class Reader:
             EntryNotFound: none does. AmbiguousId: several do.
         """
         wanted = suffix.strip().lower()
+        if not wanted.isascii():  # no id is; and what is no text at all cannot even be asked for
+            raise EntryNotFound(f"no entry's id ends in {suffix!r}")
         row = self._connection.execute("SELECT id FROM entry WHERE id = ?", (wanted,)).fetchone()
         if row is not None:
             return str(row[0])

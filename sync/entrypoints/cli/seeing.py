@@ -128,6 +128,10 @@ def list_entries(
         from storage.queries import reading
         from sync.entrypoints.cli import telling
 
+        if kind is not None and not kind.isascii():
+            from sync.operations import by_kind
+
+            by_kind(kind)  # it is none, and may be no text at all
         with reading(StorageFolder(read_basics(os.environ).storage_dir)) as reader:
             if reader is None:
                 if after_id is not None:

@@ -83,12 +83,25 @@ def pause(debug: bool, reason: str | None, as_json: bool) -> None:
         from sync import commands
         from sync.entrypoints.cli.outbox import opened
 
+        if reason is not None and not _is_text(reason):
+            raise Failed(
+                Exit.REFUSED, "usage", "--reason is no text in UTF-8", next_command="fieldsync pause --help"
+            )
         with opened() as (database, clock):
             changed = commands.pause(database, reason, clock)
         if as_json:
             print_json({"schema": 1, "paused": True, "changed": changed})
         else:
             click.echo("paused; what is on the wire finishes. next: fieldsync resume")
+
+
+def _is_text(argument: str) -> bool:
+    """Whether it was given in UTF-8: other bytes come in as halves of characters, which nobody can read back."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @click.command()
