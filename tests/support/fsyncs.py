@@ -1,7 +1,7 @@
-"""Counts the syncs that SQLite asks its file system for, inside this process and without tracing it.
+"""Counts the syncs and shows the writes that SQLite asks its file system for, in this process and without tracing it.
 
 The default VFS of the driver is told to open files through us; each file it opens then gets a copy of its method table
-in which `xSync` reports first. Everything else goes straight to SQLite's own functions.
+in which `xSync` and `xWrite` report first. Everything else goes straight to SQLite's own functions.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,11 +13,13 @@ from ctypes import (
     Structure,
     c_char_p,
     c_int,
+    c_int64,
     c_void_p,
     cast,
     memmove,
     pointer,
     sizeof,
+    string_at,
 )
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,9 +56,10 @@ class _Vfs(Structure):
     ]
 
 
-_SYNC = 4
+_WRITE, _SYNC = 2, 4
 _Open = CFUNCTYPE(c_int, c_void_p, c_void_p, POINTER(_File), c_int, POINTER(c_int))
 _Sync = CFUNCTYPE(c_int, c_void_p, c_int)
+_Write = CFUNCTYPE(c_int, c_void_p, c_void_p, c_int, c_int64)
 # A file that outlives the counting still calls through these.
 _kept: list[Any] = []
 
@@ -68,9 +71,23 @@ class Sync:
     path: Path | None
 
 
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write of `data` at `offset`."""
+
+    path: Path
+    offset: int
+    data: bytes
+
+
 @contextmanager
-def counted_syncs(after: Callable[[Path], None] | None = None) -> Iterator[list[Sync]]:
-    """The syncs of every file that is opened inside the block, in order. `after` runs when one has succeeded."""
+def counted_syncs(
+    after: Callable[[Path], None] | None = None, *, before_write: Callable[[Write], None] | None = None
+) -> Iterator[list[Sync]]:
+    """The syncs of every file that is opened inside the block, in order. `after` runs when one has succeeded.
+
+    `before_write` runs before each write; neither may open a database itself.
+    """
     library = CDLL(sqlcipher3._sqlite3.__file__)
     library.sqlite3_vfs_find.restype = POINTER(_Vfs)
     library.sqlite3_vfs_find.argtypes = [c_char_p]
@@ -83,7 +100,8 @@ def counted_syncs(after: Callable[[Path], None] | None = None) -> Iterator[list[
         code = open_file(vfs_at, name, file, flags, out_flags)
         if code == 0 and file.contents.methods:
             text = cast(name, c_char_p).value if name else None
-            _watch(file, None if text is None else Path(text.decode()), syncs, after)
+            path = None if text is None else Path(text.decode())
+            _watch(file, path, syncs, after, before_write)
         return int(code)
 
     watched = _Open(watched_open)
@@ -95,7 +113,13 @@ def counted_syncs(after: Callable[[Path], None] | None = None) -> Iterator[list[
         vfs.open = original
 
 
-def _watch(file: Any, path: Path | None, syncs: list[Sync], after: Callable[[Path], None] | None) -> None:
+def _watch(
+    file: Any,
+    path: Path | None,
+    syncs: list[Sync],
+    after: Callable[[Path], None] | None,
+    before_write: Callable[[Write], None] | None,
+) -> None:
     own = _IoMethods()
     theirs = file.contents.methods.contents
     # Older tables are shorter; what lies behind them is never called, because the version is copied too.
@@ -114,4 +138,14 @@ def _watch(file: Any, path: Path | None, syncs: list[Sync], after: Callable[[Pat
     watched = _Sync(watched_sync)
     own.methods[_SYNC] = cast(watched, c_void_p).value
     _kept.extend((own, watched))
+    if before_write is not None and path is not None:
+        write_file = _Write(theirs.methods[_WRITE])
+
+        def watched_write(file_at: int, data: int, size: int, offset: int) -> int:
+            before_write(Write(path, offset, string_at(data, size)))
+            return int(write_file(file_at, data, size, offset))
+
+        writes = _Write(watched_write)
+        own.methods[_WRITE] = cast(writes, c_void_p).value
+        _kept.append(writes)
     file.contents.methods = pointer(own)
