@@ -11,12 +11,12 @@ from storage.upload_host import upload_host
 _FACTS: Final = (
     "seq", "payload", "stage", "idempotency_key", "link_failures", "lease_owner", "lease_expires_at", "doubt_at",
     "certainly_created", "url_expires_at", "presigned_url", "clock_suspect", "clock_offset_ms", "person_note",
-    "upload_way", "url_trouble",
+    "doubt_mono_ms", "lookup_due_mono_ms", "upload_way", "url_trouble",
 )  # fmt: skip
 _FACTS_SQL: Final = """
     SELECT seq, payload, stage, idempotency_key, link_failures, lease_owner, lease_expires_at, doubt_at,
            certainly_created, url_expires_at, presigned_url, clock_suspect, clock_offset_ms, person_note,
-           upload_way, url_trouble
+           doubt_mono_ms, lookup_due_mono_ms, upload_way, url_trouble
     FROM entry WHERE id = ?
 """
 _ATTEMPT: Final = (
@@ -44,6 +44,14 @@ _BLOCKERS_SQL: Final = """
 """
 
 
+def _next_look(facts: dict[str, Any]) -> int | None:
+    """About when the server is asked next: the plan is in monotonic time, which began with the doubt."""
+    began, due = facts["doubt_mono_ms"], facts["lookup_due_mono_ms"]
+    if facts["doubt_at"] is None or began is None or due is None or due <= began:
+        return None
+    return int(facts["doubt_at"] + due - began)
+
+
 def story(reader: Reader, id: str) -> dict[str, Any]:
     """The shape of `list --json` for the entry with this full id, and everything `show` tells beyond it."""
     (facts,) = reader.rows(_FACTS, _FACTS_SQL, (id,))
@@ -57,6 +65,7 @@ def story(reader: Reader, id: str) -> dict[str, Any]:
         "link_failures": facts["link_failures"],
         "lease": facts["lease_owner"] and {"expires_at": iso(facts["lease_expires_at"])},
         "in_doubt_since": iso(facts["doubt_at"]),
+        "looked_up_at": iso(_next_look(facts)),
         "certainly_created": bool(facts["certainly_created"]),
         "upload_way": facts["upload_way"],
         "url_trouble": facts["url_trouble"],

@@ -37,7 +37,8 @@ def explain(
         case "in_doubt":
             created = "created" if story.get("certainly_created") else "in_doubt"
             first = _words_of(words, story["reason"]).what if story["reason"] else ""
-            return _said(words, created, story, first=first)
+            until = story.get("looked_up_at")
+            return _said(words, created, story, until=until, first=first)
         case "parked" | "dead":
             return _held(story, words)
         case other:

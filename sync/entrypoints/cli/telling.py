@@ -187,10 +187,16 @@ def show_text(told: Mapping[str, Any], explained: Explained) -> str:
         lines += ["", "what was tried:"]
         lines += _columns([_try(each) for each in document["history"]])
     for each in document["receipts"]:
-        late = "" if each["adopted"] else " (came late, not used)"
-        lines += ["", f"the server answered {each['status']} at {each['at']}{late}:"]
+        lines += ["", _told_by(each)]
         lines += _pretty(each["answer"])
     return "\n".join([*lines, "", "payload:", *_pretty(document["payload"])])
+
+
+def _told_by(receipt: Mapping[str, Any]) -> str:
+    if not receipt["status"]:
+        return f"a person said at {receipt['at']} that the server has it:"
+    late = "" if receipt["adopted"] else " (came late, not used)"
+    return f"the server answered {receipt['status']} at {receipt['at']}{late}:"
 
 
 def _try(each: Mapping[str, Any]) -> tuple[str, ...]:
