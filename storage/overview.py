@@ -12,11 +12,12 @@ from sqlcipher3 import dbapi2
 
 from storage.queries import Reader
 
-# Owners are looked for among the oldest unsent entries: a device serves a team, not thousands.
-_OWNERS_AMONG: Final = 1000
-_OWNERS: Final = f"""
-    SELECT DISTINCT coalesce(owner, '')
-    FROM (SELECT owner FROM entry WHERE state = 'pending' ORDER BY seq LIMIT {_OWNERS_AMONG})
+# Owners are looked for among the oldest unsent entries: a device serves a team, and has hundreds.
+OWNERS_AMONG: Final = 20_000
+_BY_OWNER: Final = f"""
+    SELECT coalesce(owner, ''), count(*), min(captured_at)
+    FROM (SELECT owner, captured_at FROM entry WHERE state = 'pending' ORDER BY seq LIMIT {OWNERS_AMONG})
+    GROUP BY 1 ORDER BY 1
 """  # noqa: S608  a number of ours
 _OLDEST: Final = "SELECT captured_at FROM entry WHERE state = ? ORDER BY seq LIMIT 1"
 _SIGNED: Final = "SELECT count(*), min(captured_at) FROM entry WHERE state = 'pending' AND has_signature = 1"
@@ -56,9 +57,10 @@ def oldest_in(reader: Reader, state: str) -> int | None:
     return next((row["at"] for row in reader.rows(("at",), _OLDEST, (state,))), None)
 
 
-def unsent_owners(reader: Reader) -> list[str]:
-    """Whose entries wait to be sent ("" is: nobody's)."""
-    return sorted(row["owner"] for row in reader.rows(("owner",), _OWNERS))
+def unsent_by_owner(reader: Reader) -> dict[str, Group]:
+    """Whose entries wait to be sent ("" is: nobody's), and how many of the oldest `OWNERS_AMONG`."""
+    rows = reader.rows(("owner", "count", "oldest"), _BY_OWNER)
+    return {row["owner"]: Group(row["count"], row["oldest"]) for row in rows}
 
 
 def unsent_signed(reader: Reader) -> Group:

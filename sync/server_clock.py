@@ -30,8 +30,8 @@ def note_offset(transaction: Transaction, offset_s: float, clock: Clock) -> None
     if known and abs(offset_s - known["offset_s"]) > _JUMP_S:
         samples = samples[-1:]  # what was measured before a jump says nothing any more
     now = clock.now()
-    # Anchored to the monotonic clock, because the wall clock may jump at any time.
-    anchor = {"at": to_ms(now), "mono_ms": clock.monotonic_ms(), "boot": clock.boot()}
+    # Anchored to the time since boot, because the wall clock may jump at any time.
+    anchor = {"at": to_ms(now), "elapsed_ms": clock.elapsed_ms(), "boot": clock.boot()}
     value = {"offset_s": median(samples), "samples": samples, **anchor}
     control.put(transaction, control.CLOCK, value, now=to_ms(now))
 
@@ -45,12 +45,12 @@ def clock_offset(transaction: Transaction) -> float | None:
 def sure_server_time(transaction: Transaction, clock: Clock) -> datetime | None:
     """What time it is by the server, where that is sure: two answers agreed, and the device has not restarted since.
 
-    Counted on by the monotonic clock. Where the device slept meanwhile, it is later than this.
+    Counted on by the time since boot. Where a system does not count sleep there, it may be later than this.
     """
     known = control.get(transaction, control.CLOCK) or {}
     if len(known.get("samples", ())) < _SURE or known.get("boot") != clock.boot():
         return None
-    passed_s = (clock.monotonic_ms() - known["mono_ms"]) / 1000
+    passed_s = (clock.elapsed_ms() - known["elapsed_ms"]) / 1000
     if passed_s < 0:
         return None
     return from_ms(known["at"]) + timedelta(seconds=known["offset_s"] + passed_s)

@@ -157,7 +157,12 @@ def _document(facts: Facts, level: Level, troubles: tuple[Trouble, ...], headlin
         "last_success_at": iso(facts.control.get("last_success")),
         "worker": None if facts.holder is None else {"pid": facts.holder.pid, "since": facts.holder.since},
         "auth": [
-            {"owner": each.owner, "state": each.state, "expires_at": _iso(each.expires_at)}
+            {
+                "owner": each.owner,
+                "state": each.state,
+                "expires_at": _iso(each.expires_at),
+                "waiting": each.waiting if known else None,
+            }
             for each in facts.auth
         ],
         "clock_offset_s": offset_s(facts.control),

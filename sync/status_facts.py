@@ -19,7 +19,7 @@ from storage.folder import StorageFolder
 from storage.locks import FileLock, Holder
 from storage.overview import Group
 from storage.queries import STATES, Reader, reading
-from sync.credentials import AuthStatus, Credentials
+from sync.credentials import Credentials, Tokens
 from sync.gate import Gate, Host, Mode, waits_until
 
 # A worker gives a sign of life far more often; silent for longer, it is stopped or hangs.
@@ -28,12 +28,21 @@ NO_GROUP: Final = Group(0, None)
 _HOLD: Final = "pause:owner:"
 
 
+class SignIn(NamedTuple):
+    """How one owner's tokens stand (None: this device's own), and how many unsent entries go out with them."""
+
+    owner: str | None
+    state: str  # ok, expired, missing, or refused by the server
+    expires_at: datetime | None
+    waiting: int = 0
+
+
 class Facts(NamedTuple):
     """All that was found, before anything is concluded. Integers named for a moment are milliseconds since 1970 UTC."""
 
     now: datetime
     folder: StorageFolder
-    auth: tuple[AuthStatus, ...]
+    auth: tuple[SignIn, ...]
     database_id: str | None = None
     holder: Holder | None = None
     disk_free_bytes: int | None = None
@@ -102,7 +111,7 @@ def look(folder: StorageFolder, credentials: Credentials, now: datetime) -> Fact
     return Facts(
         now=now,
         folder=folder,
-        auth=tuple(credentials.status(server_now)),
+        auth=tuple(_sign_ins(credentials, server_now, known.pop("unsent", {}), known.get("control", {}))),
         holder=FileLock.holder(folder.worker_lock),
         disk_free_bytes=_disk_free(folder.root),
         **known,
@@ -136,7 +145,8 @@ def _read(reader: Reader, credentials: Credentials, now: datetime) -> dict[str, 
         known["oldest_owed"] = overview.oldest_in(reader, "accepted")
     if counts["pending"]:
         known["oldest_unsent"] = overview.oldest_in(reader, "pending")
-        known["unsigned"] = tuple(_unsigned(reader, control, credentials, now))
+        known["unsent"] = overview.unsent_by_owner(reader)
+        known["unsigned"] = tuple(_unsigned(reader, control, credentials, now, known["unsent"]))
         if counts["parked"] or counts["dead"]:
             known["behind_held"] = overview.behind_held(reader)
         if shut(control, Host.UPLOAD, now):
@@ -145,18 +155,55 @@ def _read(reader: Reader, credentials: Credentials, now: datetime) -> dict[str, 
 
 
 def _unsigned(
-    reader: Reader, control: Mapping[str, Any], credentials: Credentials, now: datetime
+    reader: Reader,
+    control: Mapping[str, Any],
+    credentials: Credentials,
+    now: datetime,
+    unsent: Mapping[str, Group],
 ) -> Iterator[tuple[str, Group]]:
     """Whose entries cannot be sent, because their tokens are missing, over, or were refused."""
-    holds = {key.removeprefix(_HOLD): hold for key, hold in control.items() if key.startswith(_HOLD)}
+    holds = _holds(control)
+    all_seen = sum(group.n for group in unsent.values()) < overview.OWNERS_AMONG
     server_now = now + timedelta(seconds=offset_s(control) or 0.0)
-    for owner in sorted({*overview.unsent_owners(reader), *holds}):
+    for owner in sorted({*unsent, *holds}):
         tokens = credentials.for_owner(owner or None)
         usable = tokens is not None and (tokens.expires_at is None or tokens.expires_at > server_now)
         # New tokens end a hold at the next pass: who has just signed in is not asked to do it again.
-        refused = owner in holds and tokens is not None and holds[owner].get("tokens") == tokens.fingerprint()
-        if (refused or not usable) and (group := overview.unsent_of(reader, owner)).n:
+        if usable and not _refused(holds.get(owner), tokens):
+            continue
+        group = unsent.get(owner, NO_GROUP) if all_seen else overview.unsent_of(reader, owner)
+        if group.n:
             yield owner, group
+
+
+def _holds(control: Mapping[str, Any]) -> dict[str, Any]:
+    return {key.removeprefix(_HOLD): hold for key, hold in control.items() if key.startswith(_HOLD)}
+
+
+def _refused(hold: Mapping[str, Any] | None, tokens: Tokens | None) -> bool:
+    return hold is not None and tokens is not None and hold.get("tokens") == tokens.fingerprint()
+
+
+def _sign_ins(
+    credentials: Credentials, server_now: datetime, unsent: Mapping[str, Group], control: Mapping[str, Any]
+) -> list[SignIn]:
+    """Every pair that is here, and every owner who waits for one, with what goes out with it."""
+    holds = _holds(control)
+    lines = [SignIn(*each) for each in credentials.status(server_now)]
+    for owner, group in unsent.items():
+        tokens = credentials.for_owner(owner or None)
+        name = (owner or None) if tokens is None else tokens.owner
+        fits = (
+            n for n, line in enumerate(lines) if line.owner == name and (tokens or line.state == "missing")
+        )
+        at = next(fits, None)
+        if at is None:
+            lines.append(SignIn(name, "missing", None, group.n))
+            continue
+        line = lines[at]
+        refused = line.state == "ok" and _refused(holds.get(owner), tokens)
+        lines[at] = line._replace(waiting=line.waiting + group.n, state="refused" if refused else line.state)
+    return lines
 
 
 def _file_bytes(path: Path) -> int:

@@ -44,7 +44,8 @@ def find_troubles(facts: Facts) -> Iterator[Trouble]:
         if state in _TROUBLE:
             yield _told(reason or state, Group(count, oldest))
     for owner, group in facts.unsigned:
-        yield _told("auth_required", group, command=f"fieldsync auth set{_named(owner)}")
+        told = _told("auth_required", group, command=f"fieldsync auth set{_named(owner)}")
+        yield told._replace(told=_of_command(facts, owner, told))
     if not facts.unsigned and all(each.state == "missing" for each in facts.auth):
         yield _told("auth_required", Group(0, None))
     if facts.worker_silent:
@@ -66,6 +67,16 @@ def _named(owner: str) -> str:
     from shlex import quote
 
     return f" --owner {quote(owner)}"
+
+
+def _of_command(facts: Facts, owner: str, trouble: Trouble) -> str:
+    """What is said where the sign-in command gave no tokens; empty where that is not the trouble."""
+    command = (facts.control.get(f"pause:owner:{owner}") or {}).get("command")
+    if not command:
+        return ""
+    from sync.explain import command_told
+
+    return f"{trouble.sentence} {command_told(command)}"
 
 
 def _at_gates(facts: Facts) -> Iterator[Trouble]:

@@ -55,8 +55,11 @@ def next_moment(database: Database, *, settle_s: float, clock: Clock) -> datetim
         gates = control.get_all(transaction, control.GATE)
         settles_s = next_look_s(transaction, settle_s=settle_s, clock=clock)
         waiting = readiness.anything_due(transaction, now=clock.now_ms())
+        probes = [int(hold.get("probe_at", 0)) for hold in control.paused_owners(transaction).values()]
     moments = [] if due_at is None else [datetime.fromtimestamp(due_at / 1000, UTC)]
     if waiting:
+        # A probe that is due already is held back by something else, such as a gate.
+        moments += [each for at in probes if (each := datetime.fromtimestamp(at / 1000, UTC)) > now]
         waits = (waits_until(Gate.from_json(gate), now) for gate in gates.values())
         moments += [each for each in waits if each is not None]
     if settles_s is not None:

@@ -17,6 +17,7 @@ from storage.locks import FileLock
 from storage.queries import STATES
 from sync import holds
 from sync.credentials import Credentials, TokenSource
+from sync.entrypoints.cli.telling import status_text
 from sync.gate import Gate, Mode
 from sync.secret import Secret
 from sync.status import Level, Status, conclude
@@ -103,7 +104,7 @@ def test_document_has_exactly_the_promised_fields(looked: Look) -> None:
     assert list(document["database"]) == ["path", "bytes", "sqlite_version", "encrypted"]
     assert document["database"]["bytes"] > 0
     assert document["disk_free_bytes"] > 0
-    assert document["auth"] == [{"owner": "7", "state": "ok", "expires_at": None}]
+    assert document["auth"] == [{"owner": "7", "state": "ok", "expires_at": None, "waiting": 0}]
     json.dumps(document)
 
 
@@ -287,6 +288,44 @@ def test_tokens_are_judged_by_the_clock_of_the_server(scratch: Scratch, looked: 
     found = looked(pair=ends_soon)
     assert found.sign_in_needed
     assert found.document["clock_offset_s"] == 600.0
+
+
+def auth(found: Status) -> list[tuple[str | None, str, int]]:
+    return [(each["owner"], each["state"], each["waiting"]) for each in found.document["auth"]]
+
+
+def test_how_many_wait_for_whom_is_told(scratch: Scratch, looked: Look) -> None:
+    """A box of a team: its own pair serves user 7 and what nobody owns; Zoé has to sign in."""
+    for number, owner in enumerate(("7", None, "Zoé N", "7", "Zoé N", "anna"), 1):
+        scratch.put(number, owner=owner)
+    accepted(scratch, 9)
+    found = looked()
+    assert auth(found) == [("7", "ok", 3), ("Zoé N", "missing", 2), ("anna", "missing", 1)]
+    assert problems(found) == [
+        ("auth_required", 2, "fieldsync auth set --owner 'Zoé N'"),
+        ("auth_required", 1, "fieldsync auth set --owner anna"),
+    ]
+    assert "Zoé N: missing; 2 waiting" in status_text(found)
+
+
+def test_refused_tokens_are_told_until_there_are_others(scratch: Scratch, looked: Look) -> None:
+    scratch.put(1)
+    tokens = credentials(scratch.folder).for_owner(None)
+    with scratch.database.write() as transaction:
+        holds.hold_owner(transaction, None, tokens, "refused", NOON)
+    assert auth(looked()) == [("7", "refused", 1)]
+    assert auth(looked(pair=(jwt(user=8), "opaque-session"))) == [("8", "ok", 1)]
+
+
+def test_sign_in_command_that_failed_is_told_in_its_own_words(scratch: Scratch, looked: Look) -> None:
+    scratch.put(1)
+    tokens = credentials(scratch.folder).for_owner(None)
+    with scratch.database.write() as transaction:
+        holds.hold_owner(transaction, None, tokens, "refused", NOON)
+        holds.command_failed(transaction, None, "auth_command_failed", "no route to the provider", NOON)
+    (trouble,) = looked().troubles
+    assert trouble.reason == "auth_required"
+    assert trouble.sentence.endswith("The command that gets new tokens failed: no route to the provider.")
 
 
 def test_hold_of_refused_tokens_ends_with_new_ones(scratch: Scratch, looked: Look) -> None:

@@ -96,7 +96,8 @@ def _surroundings(told: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
     for each in told["auth"]:
         until = f" until {each['expires_at']}" if each["expires_at"] else ""
-        rows.append(("sign-in", f"{each['owner'] or 'this device'}: {each['state']}{until}"))
+        waiting = f"; {each['waiting']} waiting" if each["waiting"] else ""
+        rows.append(("sign-in", f"{each['owner'] or 'this device'}: {each['state']}{until}{waiting}"))
     if told["clock_offset_s"] is not None:
         ahead = "behind" if told["clock_offset_s"] > 0 else "ahead of"
         rows.append(("clock", f"{abs(told['clock_offset_s']):.1f} s {ahead} the server's"))
