@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,6 +70,11 @@ class FileLock:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def beat(self) -> None:
+        """A sign of life of the holder, for others to see. It costs no sync."""
+        with suppress(OSError):
+            os.utime(self._path)
+
     @contextmanager
     def hold(self, timeout_s: float = 30.0) -> Iterator[None]:
         """Wait for the lock, at most `timeout_s`.
@@ -86,6 +91,14 @@ class FileLock:
             yield
         finally:
             self.give()
+
+    @staticmethod
+    def last_beat(path: Path) -> float | None:
+        """When the holder of the lock at `path` gave its last sign of life: seconds since 1970, device clock."""
+        try:
+            return path.stat().st_mtime
+        except OSError:
+            return None
 
     @classmethod
     def holder(cls, path: Path) -> Holder | None:

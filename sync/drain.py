@@ -47,6 +47,7 @@ HUNG_AFTER_S: Final = 30.0
 COLLECT_S: Final = 1.0
 # A wait that outlasts its time by this much was no wait: the process was stopped, or the machine slept.
 STOPPED_S: Final = 20.0
+BEAT_EVERY_S: Final = 5.0
 TELL_EVERY_S: Final = 0.1
 
 
@@ -85,6 +86,7 @@ class Drain:
         self._lock = FileLock(database.folder.drain_lock)
         self._stop = threading.Event()
         self._stopped_s: float | None = None
+        self._beat_s = float("-inf")
         self.abandoned = False
 
     def stop(self) -> None:
@@ -256,6 +258,9 @@ class Drain:
     def _watch(self, ledger: Ledger) -> None:
         """Keep leases alive, end exchanges that take too long, and leave in time when asked to stop."""
         now_s = self._clock.monotonic_s()
+        if now_s - self._beat_s >= BEAT_EVERY_S:
+            self._beat_s = now_s
+            self._lock.beat()
         stopping_s = 0.0 if self._stopped_s is None else now_s - self._stopped_s
         renewals = []
         for number, flight in self._pool.in_flight.items():

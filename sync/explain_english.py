@@ -286,6 +286,13 @@ _OURS: Final = {
         "",
         "fieldsync sync",
     ),
+    "drain_silent": Words(
+        "A process that delivers keeps the outbox to itself but has given no sign of life for over a minute. While it "
+        "may still send, nobody else does: let it go on (kill -CONT) or end it.",
+        (),
+        "",
+        "fieldsync status",
+    ),
     "pending": Words("It waits for its turn.", (), "", "fieldsync sync"),
     "in_doubt": Words("It may or may not have arrived.", (), "", "fieldsync list --state in_doubt"),
     "parked": Words("It is held; no reason was recorded.", (), "", _LIST_PARKED),

@@ -155,6 +155,13 @@ def _document(facts: Facts, level: Level, troubles: tuple[Trouble, ...], headlin
         },
         "online": _online(facts),
         "last_success_at": iso(facts.control.get("last_success")),
+        "drain": None
+        if facts.drainer is None
+        else {
+            "pid": facts.drainer.pid,
+            "since": facts.drainer.since,
+            "last_sign_at": None if facts.drain_beat_at is None else iso(int(facts.drain_beat_at * 1000)),
+        },
         "worker": None if facts.holder is None else {"pid": facts.holder.pid, "since": facts.holder.since},
         "auth": [
             {

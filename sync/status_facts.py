@@ -45,6 +45,8 @@ class Facts(NamedTuple):
     auth: tuple[SignIn, ...]
     database_id: str | None = None
     holder: Holder | None = None
+    drainer: Holder | None = None  # who is delivering right now: the worker, or a `sync` of somebody
+    drain_beat_at: float | None = None  # its last sign of life, seconds since 1970
     disk_free_bytes: int | None = None
     database_bytes: int = 0
     broken: StorageProblem | None = None  # the database cannot be used: what follows is not known
@@ -90,6 +92,13 @@ class Facts(NamedTuple):
         # A clock that was set back must not make a worker look dead: the next sign of life is on its way.
         return abs(self.now.timestamp() - beat_at / 1000) > BEAT_LASTS_S
 
+    @property
+    def drain_silent(self) -> bool:
+        """Whether somebody keeps the outbox to himself and gives no sign of life: stopped, or hanging."""
+        if self.drainer is None or self.drain_beat_at is None:
+            return False
+        return abs(self.now.timestamp() - self.drain_beat_at) > BEAT_LASTS_S
+
 
 def look(folder: StorageFolder, credentials: Credentials, now: datetime) -> Facts:
     """Find out everything. A database that cannot be used is a finding, not an error.
@@ -113,6 +122,8 @@ def look(folder: StorageFolder, credentials: Credentials, now: datetime) -> Fact
         folder=folder,
         auth=tuple(_sign_ins(credentials, server_now, known.pop("unsent", {}), known.get("control", {}))),
         holder=FileLock.holder(folder.worker_lock),
+        drainer=FileLock.holder(folder.drain_lock),
+        drain_beat_at=FileLock.last_beat(folder.drain_lock),
         disk_free_bytes=_disk_free(folder.root),
         **known,
     )

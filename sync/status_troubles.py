@@ -50,6 +50,10 @@ def find_troubles(facts: Facts) -> Iterator[Trouble]:
         yield _told("auth_required", Group(0, None))
     if facts.worker_silent:
         yield _told("worker_silent", Group(facts.waiting, facts.oldest_waiting))
+    elif facts.drain_silent and facts.drainer is not None:
+        # Nobody else may send while it might: it has to go on, or to be ended.
+        command = f"kill -CONT {facts.drainer.pid}" if facts.drainer.pid else ""
+        yield _told("drain_silent", Group(facts.waiting, facts.oldest_waiting), command=command)
     pause = facts.pause
     if pause is not None:
         if facts.waiting:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,7 @@ def test_document_has_exactly_the_promised_fields(looked: Look) -> None:
     assert list(document) == [
         "schema", "version", "device", "level", "headline", "counts", "waiting", "needs_action", "in_doubt",
         "signature_owed",
-        "oldest_waiting_s", "next_due_at", "problems", "paused", "online", "last_success_at", "worker", "auth",
+        "oldest_waiting_s", "next_due_at", "problems", "paused", "online", "last_success_at", "drain", "worker", "auth",
         "clock_offset_s", "disk_free_bytes", "database",
     ]  # fmt: skip
     assert document["schema"] == 1
@@ -369,6 +369,35 @@ def test_worker_is_alive_while_its_heart_beats(
     assert found.document["worker"] == {"pid": os.getpid(), "since": "2026-03-02T11:00:00+00:00"}
     assert found.alive is alive
     assert [each.reason for each in found.troubles] == ([] if alive else ["worker_silent"])
+
+
+@pytest.mark.parametrize(("silent_s", "told"), [(0, []), (60, []), (61, ["drain_silent"])])
+def test_drain_that_gives_no_sign_of_life_is_named(
+    scratch: Scratch, looked: Look, silent_s: int, told: list[str]
+) -> None:
+    """A `sync` that somebody stopped: nobody else may send, so somebody has to be told who it is."""
+    assert looked().document["drain"] is None
+    lock = FileLock(scratch.folder.drain_lock)
+    assert lock.take(since="2026-03-02T11:00:00+00:00")
+    beat_at = NOW.timestamp() - silent_s
+    os.utime(scratch.folder.drain_lock, (beat_at, beat_at))
+    found = looked()
+    lock.give()
+    said = datetime.fromtimestamp(beat_at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    since = "2026-03-02T11:00:00+00:00"
+    assert found.document["drain"] == {"pid": os.getpid(), "since": since, "last_sign_at": said}
+    assert [each.reason for each in found.troubles] == told
+    assert [each.next_command for each in found.troubles] == [f"kill -CONT {os.getpid()}" for _ in told]
+
+
+def test_silent_worker_is_told_once(scratch: Scratch, looked: Look, worker: FileLock) -> None:
+    """It holds both locks while it delivers."""
+    lock = FileLock(scratch.folder.drain_lock)
+    assert lock.take()
+    os.utime(scratch.folder.drain_lock, (0, 0))
+    reasons = [each.reason for each in looked().troubles]
+    lock.give()
+    assert reasons == ["worker_silent"]
 
 
 def test_missing_database_is_broken_and_nothing_is_called_zero(scratch: Scratch, looked: Look) -> None:

@@ -94,6 +94,14 @@ def _surroundings(told: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("next try", told["next_due_at"] or "nothing is due"),
         ("worker", running if worker is None else f"process {worker['pid']} since {worker['since']}"),
     ]
+    drain = told["drain"]
+    if drain is not None:
+        rows.append(
+            (
+                "delivering",
+                f"process {drain['pid']} since {drain['since']}, last sign of life {drain['last_sign_at']}",
+            )
+        )
     for each in told["auth"]:
         until = f" until {each['expires_at']}" if each["expires_at"] else ""
         waiting = f"; {each['waiting']} waiting" if each["waiting"] else ""
