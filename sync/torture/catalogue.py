@@ -25,6 +25,7 @@ _ALL: Final[tuple[Act, ...]] = (
     process_faults.full_disk_at_delivery,
     process_faults.two_drainers,
     process_faults.stopped_drainer,
+    process_faults.worker_told_to_stop,
     process_faults.person_resyncs,
     process_faults.person_pauses,
     wire_faults.lost_answer,

@@ -31,6 +31,9 @@ _PRELOADED: Final = (
     "sync.transport",
     "sync.upload",
     "sync.upload_connection",
+    "sync.upload_result",
+    "_strptime",
+    "encodings.idna",
 )
 
 
@@ -131,18 +134,26 @@ def run() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     for name in _PRELOADED:
         import_module(name)
-    _warm_uploads()
+    _warm_clients()
     os.write(events, b'{"event": "ready"}\n')
     Maker(events).serve()
 
 
-def _warm_uploads() -> None:
-    """The first client of a process loads a good deal more than its modules."""
+def _warm_clients() -> None:
+    """The first clients of a process load a good deal more than their modules."""
     from datetime import UTC, datetime
 
     from sync.presigned_url import UrlRules
+    from sync.transport import Timeouts, Transport, ssl_context
     from sync.upload import Uploader
 
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    # Nothing is sent: the address is there to be read.
+    Transport(
+        "http://127.0.0.1:9", timeouts=Timeouts(), verify=ssl_context(None), user_agent="fieldsync", now=now
+    ).close()
     uploader = Uploader(
         rules=UrlRules(),
         fallback="off",
@@ -151,7 +162,7 @@ def _warm_uploads() -> None:
         max_connections=1,
         ca_file=None,
         user_agent="fieldsync",
-        now=lambda: datetime.now(UTC),
+        now=now,
     )
     uploader.warm()
     uploader.close()

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,7 +37,6 @@ class Run:
     pid: int = 0
     code: int | None = None
     stopped: bool = False
-    killed: bool = field(default=False)
 
     def wait(self, within_s: float = COMMAND_WITHIN_S) -> int:
         """Its exit code, negative where a signal ended it.
@@ -61,8 +60,11 @@ class Run:
             return self.changed.wait_for(done, timeout=within_s)
 
     def kill(self) -> None:
-        self.killed = True
         self._signal(signal.SIGKILL)
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM, as a service manager does it."""
+        self._signal(signal.SIGTERM)
 
     def go_on(self) -> None:
         self.stopped = False

@@ -20,6 +20,7 @@ from sync.torture.trial import KILLED, KIND, ORDERLY, Trial
 _LEASE_S: Final = 1.0
 _BUSY: Final = 7
 _NOT_STORED: Final = 9
+_TERMINATED: Final = -15
 
 
 def kill_at_capture(trial: Trial, rng: Random) -> bool:
@@ -135,6 +136,7 @@ def stopped_drainer(trial: Trial, rng: Random) -> bool:
     if not run.wait_until_stopped():
         trial.ends(run, *ORDERLY)
         return False
+    trial.processed()
     since = trial.mark()
     time.sleep(_LEASE_S + 0.05)
     trial.drain(expected=(_BUSY,), settings=short)
@@ -145,6 +147,18 @@ def stopped_drainer(trial: Trial, rng: Random) -> bool:
     run.go_on()
     trial.ends(run, *ORDERLY)
     return True
+
+
+def worker_told_to_stop(trial: Trial, rng: Random) -> bool:
+    """The worker is told to stop at some moment or other, while people capture; it ends in order."""
+    trial.captures(2)
+    trial.fault(faults.delay("unplanned", 0.05), faults.lost_answer("unplanned"))
+    run = trial.start("run")
+    time.sleep(rng.uniform(0.1, 0.6))
+    trial.captures(1)
+    run.ask_to_stop()
+    # Told before it could listen, it ends as any process does.
+    return trial.ends(run, 0, _TERMINATED) == 0
 
 
 def person_resyncs(trial: Trial, _rng: Random) -> bool:

@@ -227,7 +227,7 @@ def _recover(trial: Trial) -> None:
             )
             return
         if waiting:
-            time.sleep(0.1)
+            time.sleep(0.2)
 
 
 def _facts(trial: Trial) -> Facts:

@@ -267,7 +267,7 @@ class Trial:
         self.sandbox.state.set_options({"strict_tokens": False})
 
     def processed(self) -> None:
-        """What a process that was killed had sent is carried out before the next one starts.
+        """What a process had sent before it was killed or stopped is carried out when this returns.
 
         A settling time counts from there: a server that is slower than it is outside of what look-ups promise.
         """
