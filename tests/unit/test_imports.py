@@ -78,6 +78,7 @@ DOWNWARDS = (
 # Facts in, decision out: no clock, no network, no disk, no threads, no randomness of their own.
 PURE = (
     "storage.lifecycle",
+    "storage.verdicts",
     "sync.exchange",
     "sync.outcome",
     "sync.outcome_kinds",
@@ -135,6 +136,9 @@ LIGHT = (
     "storage.story",
     "storage.overview",
     "storage.locks",
+    "storage.damage",
+    "storage.witness",
+    "sync.entrypoints.cli.care",
 )
 
 # Modules that come with a declared package and are released together with it.
