@@ -6,7 +6,7 @@ words are in one table a language (`explain_english.py` is complete); the causes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from shlex import quote
 from typing import Any, Final
@@ -48,6 +48,28 @@ def explain(
 def reason_words(reason: str, *, language: str = "en") -> Words:
     """What is said about a reason; one that is not known gets an honest general text."""
     return _words_of(LANGUAGES[language], reason)
+
+
+def explain_held(
+    held: Sequence[Mapping[str, Any]], *, language: str = "en"
+) -> list[tuple[str, int, Explained]]:
+    """Parked and dead entries by cause: the reason, how many share it, and what `show` would say of each.
+
+    Takes objects as `list --json` has them; the most frequent cause comes first. A command is about the one entry, or
+    about `ID` where there are several.
+    """
+    groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for entry in held:
+        key = (entry["state"], entry["reason"] or entry["state"], entry["owner"] or "")
+        groups.setdefault(key, []).append(entry)
+    return [
+        (
+            reason,
+            len(group),
+            _held({**group[0], "id": group[0]["id"] if len(group) == 1 else "ID"}, LANGUAGES[language]),
+        )
+        for (_, reason, _), group in sorted(groups.items(), key=lambda each: -len(each[1]))
+    ]
 
 
 def known_reasons() -> list[str]:

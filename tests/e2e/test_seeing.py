@@ -228,6 +228,22 @@ def test_list_narrows(scratch: Scratch, run: Run) -> None:
     assert listed("--state", "done") == []
 
 
+def test_list_of_what_needs_action_says_why_and_what_to_do(scratch: Scratch, run: Run) -> None:
+    """Ops look at what stands still: each cause once, in words, with the command."""
+    for number in (1, 2):
+        park(scratch, number)
+    scratch.put(3)
+    scratch.set_back(3, scratch.send(3), Event.REJECT, reason="refused")
+    text = run("list", "--needs-action").stdout
+    table, *causes = text.strip().split("\n\n")
+    assert len(table.splitlines()) == 4
+    assert causes[0].startswith("2 x attempts_exhausted: It was tried as often as the settings allow.")
+    assert "fieldsync resync ID" in causes[0]
+    assert causes[1].startswith("1 x refused: The server will not take this as it is.")
+    assert "fieldsync show 00000003" in causes[1]
+    assert run("list").stdout.count("\n\n") == 0
+
+
 def test_page_that_is_full_names_the_next(scratch: Scratch, run: Run) -> None:
     for number in (1, 2, 3):
         scratch.put(number)

@@ -155,6 +155,8 @@ def list_entries(
             telling.tell(entries)
         elif entries:
             telling.tell(telling.list_text(entries))
+            if needs_action:
+                telling.tell(telling.held_text(entries))
             if len(entries) == limit:
                 next_page = f"there may be more; next: fieldsync list --after-id {entries[-1]['id'][-8:]}"
                 click.echo(next_page, err=True)

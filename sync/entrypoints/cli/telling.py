@@ -146,6 +146,19 @@ def list_text(entries: list[dict[str, Any]]) -> str:
     return "\n".join([click.style(head, dim=True), *lines])
 
 
+def held_text(entries: list[dict[str, Any]]) -> str:
+    """Why the parked and dead among them stand still, cause by cause, and what a person can do. May be empty."""
+    from sync.explain import explain_held
+
+    lines: list[str] = []
+    for reason, count, explained in explain_held([e for e in entries if e["state"] in ("parked", "dead")]):
+        lines += ["", f"{count} x {plain(reason)}: {explained['waiting_for']}"]
+        rows = [("  next", explained["next_step"])]
+        rows += [("  you can" if not n else "", each) for n, each in enumerate(explained["person_can"])]
+        lines += _columns(rows)
+    return "\n".join(lines)
+
+
 def _reason(each: Mapping[str, Any]) -> str:
     reason = each["reason"] or "-"
     if not each["signature_owed"]:
