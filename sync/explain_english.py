@@ -17,7 +17,6 @@ _SYNC: Final = "Try right now: fieldsync sync"
 _HASTEN: Final = "Forget the wait and go now: fieldsync resync {id}"
 _SUPPORT: Final = "Hand all that is known to support: fieldsync show {id} --json"
 _SIGN_IN: Final = "Sign in: fieldsync auth set{owner}"
-_GIVE: Final = "Or give it to somebody who is signed in: fieldsync edit {id} --owner NAME"
 _HELD: Final = "Nothing happens by itself: it is kept whole until a person acts."
 _LIST_PARKED: Final = "fieldsync list --state parked"
 _ARRIVED: Final = "If it is there, give its number on the server: fieldsync settle {id} --arrived SERVER_ID"
@@ -27,6 +26,9 @@ _NOT_ARRIVED: Final = (
 _LOOKED_UP: Final = (
     "The server is asked again by itself; after a day without a clear answer a person is asked."
 )
+_GIVE: Final = "Or give it to somebody who is signed in: fieldsync edit {id} --owner NAME"
+_END: Final = "End it without its signature at the server: fieldsync settle {id} --unsigned"
+_SIGNED: Final = "Give it an address that support has signed: fieldsync settle {id} --upload-url-stdin"
 _WAY: Final = (
     "When another way is set up (upload.reissue_path, upload.fallback), let it go on: fieldsync resync {id}"
 )
@@ -77,7 +79,7 @@ _OF_THE_NETWORK: Final = {
     for reason in ("redirected", "network_sign_in", "page_instead_of_answer", "not_storage")
 }
 _OF_THE_URL: Final = {
-    reason: _held("Let the same address be tried again: fieldsync resync {id}", _WAY, _SUPPORT)
+    reason: _held("Let the same address be tried again: fieldsync resync {id}", _WAY, _SIGNED, _END, _SUPPORT)
     for reason in (
         "upload_forbidden", "upload_signature_mismatch", "upload_signer_invalid", "upload_wrong_place",
         "upload_missing_place", "upload_too_large", "upload_refused",
@@ -228,8 +230,8 @@ _OURS: Final = {
         "",
         "fieldsync list --state in_doubt",
     ),
-    "signature_url_lost": _held(_WAY, _NO_URL),
-    "upload_expired": _held(_WAY, _NO_URL),
+    "signature_url_lost": _held(_WAY, _SIGNED, _END, _NO_URL),
+    "upload_expired": _held(_WAY, _SIGNED, _END, _NO_URL),
     # How the ways out of a spent address went.
     "url_issued": Words("", (), "Its signature follows.", "fieldsync sync"),
     "reissue_unavailable": _passing(
@@ -256,20 +258,28 @@ _OURS: Final = {
     "upload_url_refused": _held(
         "If the host is right, add it to upload.allowed_hosts and check: fieldsync config show",
         "Then, while the address is valid: fieldsync resync {id}",
+        _SIGNED,
+        _END,
         what="The address for the signature is not one that signatures may be sent to.",
         command="fieldsync config show",
     ),
     "upload_url_unsigned": _held(
         "If that is meant, set upload.fallback to anonymous or ambient-credentials and check: fieldsync config show",
         "Then: fieldsync resync {id}",
+        _SIGNED,
+        _END,
         what="The address for the signature carries no permission of its own.",
         command="fieldsync config show",
     ),
     "upload_headers_unsatisfiable": _held(
+        _SIGNED,
+        _END,
         _SUPPORT,
         what="The address for the signature asks for headers that this program cannot give.",
     ),
-    "upload_impossible": _held(_LOOK, _SUPPORT, what="The address for the signature cannot be used."),
+    "upload_impossible": _held(
+        _SIGNED, _END, _LOOK, _SUPPORT, what="The address for the signature cannot be used."
+    ),
     "interrupted": _passing(what="The program ended in the middle of a try, so its answer is not known."),
     "handed_back": _passing(what="A try was given up before its first byte left."),
     # What the queue as a whole can suffer from.
@@ -394,7 +404,7 @@ _SITUATIONS: Final = {
 
 _STAGES: Final = {
     "pending": "Let go on, it is sent with a fresh set of tries.",
-    "accepted": "Let go on, only its signature is sent: the server has the intervention.",
+    "accepted": "The server has the intervention, and its signature is owed. Let go on, only its signature is sent.",
     "in_doubt": "Let go on, it is in doubt again, and that alone never sends it again.",
 }
 
