@@ -53,6 +53,7 @@ class Listing:
     ended: bool = False
     trouble: NoPage | None = None
     later: frozenset[int] = frozenset()
+    last_was_short: bool = False  # fewer than asked for: some servers answer 404 to the page behind it
 
     @property
     def complete(self) -> bool:
@@ -66,6 +67,7 @@ class Listing:
         `needed_from` (milliseconds, server time) ends it.
         """
         self.pages += 1
+        self.last_was_short = len(page.items) < page.asked
         numbered = [(matching.item_id(item), item) for item in page.items]
         new = {number: item for number, item in numbered if number is not None and number not in self.items}
         if any(number is None for number, _ in numbered):

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 # A look-up ends by itself well before the watchdog of the drain would end it.
 MOST_S: Final = 45.0
+_BEYOND_THE_END: Final = 404
 # So many interventions are read one by one to see whose they are; the others wait for the next look-up.
-MOST_DETAILS: Final = 100
+MOST_DETAILS: Final = 500
 
 
 class Reader(Protocol):
@@ -87,6 +88,8 @@ def look_up(reader: Reader, job: LookJob, clock: Clock) -> Looked:
         page = _page(reader, job, listing.pages + 1)
         if isinstance(page, Page):
             listing.add(page, newest_first=job.call.newest_first, needed_from=needed_from)
+        elif page.status == _BEYOND_THE_END and listing.last_was_short:
+            listing.ended = True
         else:
             listing.fail(page)
     if job.call.details:

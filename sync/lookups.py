@@ -178,7 +178,7 @@ class Lookups:
                 looked_mono_ms=now.mono_ms,
                 waited_ms=reconcile.waited_ms(doubt, now),
                 due_mono_ms=now.mono_ms + max(1, int(ruling.again_s * 1000)),
-                counts=trouble is None or trouble.online,
+                counts=ruling.counts and (trouble is None or trouble.online),
             )
             said = ruling.reason or (trouble.reason if trouble else "lookup_missed")
             outcome = "Missed" if said == "lookup_missed" else "Unclear"
@@ -228,7 +228,7 @@ class _Book:
             tolerance_ms=tolerance_ms,
         )
         if found.item is not None and matching.item_id(found.item) in self._looked.listing.later:
-            return Match(Kind.UNCLEAR)
+            return Match(Kind.LATER)
         return found
 
     def seen(self, wanted: Wanted) -> Seen:

@@ -68,6 +68,7 @@ class Kind(StrEnum):
     SEVERAL = "several"  # more than one fits, or one fits several entries
     NONE = "none"  # nothing fits
     UNCLEAR = "unclear"  # something fits, but was made at another time: neither a match nor a miss
+    LATER = "later"  # something fits that could not be read closer in this look-up
 
 
 class Match(NamedTuple):

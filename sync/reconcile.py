@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, assert_never
 
 from storage.doubts import Doubt
 from sync.matching import Item, Kind, Match
@@ -32,6 +32,8 @@ CLEAN_MISSES: Final = 2
 GIVE_UP_AFTER_S: Final = 24 * 3600.0
 GIVE_UP_AFTER_LOOKUPS: Final = 3
 _LEAST_AGAIN_S: Final = 1.0
+# A list that is refused or too long is read once an hour in the end: a fleet must not read it all day.
+_LONGEST_AGAIN_S: Final = 3600.0
 HELD_REASON: Final = "arrival_unknown"
 CREATED_REASON: Final = "answer_unusable"
 SEVERAL_REASON: Final = "several_matches"
@@ -93,6 +95,7 @@ class Ruling(NamedTuple):
     item: Item | None = None
     clean_miss: bool = False
     again_s: float = 0.0
+    counts: bool = True  # as a look-up that was tried
 
 
 class Seen(NamedTuple):
@@ -126,12 +129,23 @@ def without_look(doubt: Doubt, strategy: Strategy, patience: Patience, now: Now)
     return Ruling(Do.LOOK)
 
 
-def after_look(doubt: Doubt, match: Match, seen: Seen, patience: Patience, now: Now) -> Ruling:
+def after_look(doubt: Doubt, found: Match, seen: Seen, patience: Patience, now: Now) -> Ruling:
     """What becomes of an entry in doubt after a reading of the list."""
-    if match.kind is Kind.ONE:
-        return Ruling(Do.FOUND, item=match.item)
-    if match.kind is Kind.SEVERAL:
-        return Ruling(Do.PARK, SEVERAL_REASON)
+    match found.kind:
+        case Kind.ONE:
+            ruling = Ruling(Do.FOUND, item=found.item)
+        case Kind.SEVERAL:
+            ruling = Ruling(Do.PARK, SEVERAL_REASON)
+        case Kind.LATER:
+            ruling = Ruling(Do.WAIT, again_s=max(patience.gap_s, _LEAST_AGAIN_S), counts=False)
+        case Kind.NONE | Kind.UNCLEAR:
+            ruling = _not_found(doubt, found, seen, patience, now)
+        case _:
+            assert_never(found.kind)
+    return ruling
+
+
+def _not_found(doubt: Doubt, match: Match, seen: Seen, patience: Patience, now: Now) -> Ruling:
     if doubt.boot != now.boot or doubt.mono_ms is None:
         return Ruling(Do.RESTART)
     unclean = _why_unclean(match, seen)
@@ -207,8 +221,7 @@ def waited_ms(doubt: Doubt, now: Now) -> int:
 def _again_s(doubt: Doubt, patience: Patience) -> float:
     """A list that cannot answer is asked more and more rarely."""
     first_s = max(patience.gap_s, _LEAST_AGAIN_S)
-    longest_s = max(first_s, patience.limits.backoff_cap_s)
-    return float(min(longest_s, first_s * 2.0 ** min(doubt.lookups, 30)))
+    return float(min(max(first_s, _LONGEST_AGAIN_S), first_s * 2.0 ** min(doubt.lookups, 30)))
 
 
 def _spoken(doubt: Doubt, reason: str) -> str | None:

@@ -187,6 +187,19 @@ def test_list_is_read_to_its_end_whatever_the_page_size(tmp_path: Path, page_siz
         assert device.entry(ids[0])["server_id"] is not None
 
 
+@pytest.mark.parametrize(("page_size", "complete"), [(50, True), (2, True), (5, False)])
+def test_server_that_knows_no_page_behind_the_last(tmp_path: Path, page_size: int, complete: bool) -> None:
+    """P2: page 404 behind a short page is the end; behind a full one nobody knows."""
+    with sandboxed(tmp_path, lookup__page_size=page_size) as device:
+        device.sandbox.faults.add(UNSTORED)
+        ids = device.capture_many(6)
+        device.sync()
+        behind = -(-5 // page_size) + 1
+        device.sandbox.faults.add(faults.answer("list", 404, target=f"page={behind}&", times=None))
+        goes_on(device, 61)
+        assert looks(device, ids[0]) == ["lookup_missed" if complete else "lookup_unavailable"]
+
+
 def test_window_and_filters_of_the_settings_are_asked_for(tmp_path: Path) -> None:
     parameters = ["whereCreatedAt={from}|{to}", "extend=rule"]
     with sandboxed(tmp_path, lookup__parameters=parameters, lookup__newest_first=True) as device:

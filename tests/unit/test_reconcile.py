@@ -177,7 +177,12 @@ def test_unclean_miss_never_counts_and_says_why(changes: dict[str, Any], match: 
 def test_list_that_cannot_answer_is_asked_more_and_more_rarely() -> None:
     waits = [looked(100, doubt(lookups=n), trouble="lookup_unavailable").again_s for n in range(8)]
     assert waits == sorted(waits)
-    assert (waits[0], waits[-1]) == (60, 900)
+    assert (waits[0], waits[-1]) == (60, 3600)
+
+
+def test_what_could_not_be_read_closer_yet_is_neither_match_nor_miss_nor_tried() -> None:
+    ruling = looked(10_000, missed_at(60), Match(Kind.LATER, {"id": 1}))
+    assert (ruling.do, ruling.clean_miss, ruling.counts, ruling.again_s) == (Do.WAIT, False, False, 60)
 
 
 def test_without_a_gap_an_unclean_look_up_is_not_repeated_at_once() -> None:
