@@ -34,7 +34,7 @@ class Script:
         self.puts: deque[Fate] = deque()
         self.reads: deque[Fate] = deque()
         self._points: set[tuple[str, str]] = set()
-        self._deaths: list[tuple[str, str]] = []
+        self._deaths: dict[tuple[str, str], int] = {}
 
     def choose(self, able: list[Actor]) -> Actor:
         return able[0]
@@ -43,10 +43,9 @@ class Script:
         return (process.name, point) in self._points
 
     def dies(self, process: Process, point: str) -> bool:
-        if self._deaths[:1] != [(process.name, point)]:
-            return False
-        self._deaths.pop(0)
-        return True
+        left = self._deaths.get((process.name, point), 0)
+        self._deaths[process.name, point] = left - 1
+        return left == 1
 
     def send_fate(self, process: Process, request: ApiRequest) -> Fate:
         return self.sends.popleft() if self.sends else wire.GOOD
@@ -76,8 +75,9 @@ class Script:
             actor.hung = False
         world.until(lambda: not process.busy and not any(not actor.over for actor in process.actors))
 
-    def dies_at(self, process: Process, point: str) -> None:
-        self._deaths.append((process.name, point))
+    def dies_at(self, process: Process, point: str, number: int = 1) -> None:
+        """The process ends the n-th time that it comes to this point."""
+        self._deaths[process.name, point] = number
 
 
 @dataclass(frozen=True)

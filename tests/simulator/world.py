@@ -377,6 +377,12 @@ class World:
         self.watch()
         return done
 
+    def lets_go_on(self) -> None:
+        """`fieldsync resume`."""
+        commands.resume(self.desk, self.clock)
+        self.note("person: lets the queue go on")
+        self.watch()
+
     def row(self, id: str) -> dict[str, Any]:
         return self.watcher.row(id)
 
