@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shlex
+from ipaddress import ip_address
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -86,6 +88,20 @@ def is_insecure(base_url: Any) -> bool:
     return isinstance(base_url, str) and base_url.strip().lower().startswith("http:")
 
 
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
+
+
+def possible_host(host: str) -> bool:
+    """Whether a name could ever be looked up, or is an IP address. One that could not fails at each send."""
+    try:
+        ip_address(host)
+    except ValueError:
+        labels = host.removesuffix(".").split(".")
+        all_digits = labels[-1].isdigit()  # then it is meant as an address, and is none
+        return len(host) <= 253 and not all_digits and all(_LABEL.fullmatch(each) for each in labels)
+    return True
+
+
 def address_fault(value: str) -> str | None:
     """Why this is no address of an API; never quotes it, because a password may be in it."""
     if not value.isascii() or not value.isprintable() or " " in value or "\\" in value:
@@ -96,6 +112,10 @@ def address_fault(value: str) -> str | None:
     except ValueError:
         return "is not an address"
     faults = {
+        "names a host that no network has: each part between dots is 1 to 63 letters, digits or hyphens": bool(
+            host
+        )
+        and not possible_host(host or ""),
         "must begin with https:// and a host": parts.scheme not in {"https", "http"} or not host,
         "must not hold a user name or password": "@" in parts.netloc,
         "must not hold a query or fragment": "?" in value or "#" in value,

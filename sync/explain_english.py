@@ -303,6 +303,13 @@ _OURS: Final = {
         "",
         "fieldsync status",
     ),
+    "clock_suspect": Words(
+        "The clock of this device is more than two minutes off; order and waits do not depend on it, but what is "
+        "captured now names a wrong time.",
+        ("Put date and time of this device right before the next capture, then: fieldsync status",),
+        "",
+        "fieldsync status",
+    ),
     "pending": Words("It waits for its turn.", (), "", "fieldsync sync"),
     "in_doubt": Words("It may or may not have arrived.", (), "", "fieldsync list --state in_doubt"),
     "parked": Words("It is held; no reason was recorded.", (), "", _LIST_PARKED),

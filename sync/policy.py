@@ -157,7 +157,12 @@ def decide(outcome: Setback, tried: Tried, *, now: datetime, limits: Limits, rng
             troubled = outcome.status in _SICK or reason in _SILENT
             news = HostNews.TROUBLED if troubled else HostNews.NONE
             verdict = Verdict(
-                Event.DOUBT, reason, news, counted=True, certainly_created=outcome.certainly_created
+                Event.DOUBT,
+                reason,
+                news,
+                counted=True,
+                certainly_created=outcome.certainly_created,
+                yields=ONE_BACK,
             )
         case o.AuthRequired():
             back = FAR_BACK if outcome.perhaps_only_this else ONE_BACK
@@ -191,11 +196,13 @@ def _retry(outcome: o.Retryable, tried: Tried, now: datetime, limits: Limits, rn
     )
     if outcome.retry_after_s is not None:
         hold_s = min(outcome.retry_after_s, RETRY_AFTER_CAP_S)
-        return Verdict(Event.RETRY, outcome.reason, HostNews.HELD, due_at, counted=True, hold_s=hold_s)
+        return Verdict(
+            Event.RETRY, outcome.reason, HostNews.HELD, due_at, counted=True, hold_s=hold_s, yields=ONE_BACK
+        )
     # A storage that stored something else than we sent did answer: that is this entry's trouble, not the host's.
     answered = outcome.status is not None and 200 <= outcome.status < 300
     news = HostNews.ANSWERED if answered else HostNews.TROUBLED
-    return Verdict(Event.RETRY, outcome.reason, news, due_at, counted=True)
+    return Verdict(Event.RETRY, outcome.reason, news, due_at, counted=True, yields=ONE_BACK)
 
 
 def _way_closed(outcome: o.WayClosed, tried: Tried, now: datetime, limits: Limits, rng: Random) -> Verdict:
@@ -205,7 +212,7 @@ def _way_closed(outcome: o.WayClosed, tried: Tried, now: datetime, limits: Limit
     if outcome.lasting or tried.attempts + 1 >= min(WAY_TRIES, limits.max_attempts):
         return Verdict(Event.PARK, outcome.reason, news, counted=True)
     due_at = next_attempt_at(tried.attempts + 1, now=now, hint_s=None, limits=limits, rng=rng)
-    return Verdict(Event.RETRY, outcome.reason, news, due_at, counted=True)
+    return Verdict(Event.RETRY, outcome.reason, news, due_at, counted=True, yields=ONE_BACK)
 
 
 class RetryBudget:

@@ -15,7 +15,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "answer_garbled": "The intervention was sent, but what came back is not an answer.",
         "server_trouble": "The server had trouble and does not say whether it took the intervention.",
         "server_hurried": "The server gave up waiting and does not say whether it took the intervention.",
-        "page_instead_of_answer": "A page came back in place of the API's answer.",
+        "page_instead_of_answer": "A sign-in page of the network, or another page, answered instead of the server.",
         "busy": "The server asks us to slow down.",
         "no_connection": "The server could not be reached.",
         "connect_timeout": "The server could not be reached in time.",
@@ -25,8 +25,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "A sign-in page of the network or a wrong device clock can be the cause.",
         "not_sent_whole": "The connection ended before everything was sent.",
         "exchange_too_long": "The exchange took too long and was ended.",
-        "redirected": "Something on the way answered with a redirect; the API never does.",
-        "network_sign_in": "The network asks for a sign-in of its own.",
+        "redirected": "A sign-in page answered instead of the server: the network redirects us to it.",
+        "network_sign_in": "This network asks for a sign-in of its own before it lets us through to the server.",
         "auth_required": "The server asks for a new sign-in.",
         "forbidden": "The server refuses this to the person who is signed in.",
         "refused": "The server will not take this as it is.",
@@ -52,6 +52,6 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "ambient_refused": "The storage does not take the signature with this machine's own credentials.",
         "ambient_unavailable": "This machine has no credentials for the storage that can be used.",
         "ambient_no_place": "Nothing tells where in the storage the signature belongs.",
-        "not_storage": "Something on the way answered in place of the storage.",
+        "not_storage": "A sign-in page of the network, or another page, answered instead of the storage.",
     }
 )

@@ -10,8 +10,10 @@ from typing import Final, NamedTuple
 
 from storage.overview import Group
 from sync.gate import Host
-from sync.status_facts import Facts
+from sync.status_facts import Facts, offset_s
 
+# Beyond this the device's clock misleads people, tokens and look-ups; a capture then is marked.
+CLOCK_SUSPECT_S: Final = 120.0
 _TROUBLE: Final = frozenset({"parked", "dead", "in_doubt"})
 
 
@@ -54,6 +56,8 @@ def find_troubles(facts: Facts) -> Iterator[Trouble]:
         # Nobody else may send while it might: it has to go on, or to be ended.
         command = f"kill -CONT {facts.drainer.pid}" if facts.drainer.pid else ""
         yield _told("drain_silent", Group(facts.waiting, facts.oldest_waiting), command=command)
+    if abs(offset_s(facts.control) or 0.0) > CLOCK_SUSPECT_S:
+        yield _told("clock_suspect", Group(facts.waiting, facts.oldest_waiting))
     pause = facts.pause
     if pause is not None:
         if facts.waiting:

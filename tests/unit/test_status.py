@@ -457,3 +457,13 @@ def test_troubles_have_a_sentence_and_a_command(scratch: Scratch, looked: Look) 
     assert isinstance(trouble, Trouble)
     assert "brand_new_reason" in trouble.sentence
     assert trouble.next_command.startswith("fieldsync ")
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "told"), [(119.0, []), (-121.0, [("clock_suspect", 0, "fieldsync status")])]
+)
+def test_clock_that_is_far_off_is_named(
+    scratch: Scratch, looked: Look, offset_s: float, told: list[tuple[str, int, str]]
+) -> None:
+    note(scratch, clock={"offset_s": offset_s, "samples": [offset_s]})
+    assert problems(looked()) == told
