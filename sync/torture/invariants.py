@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sync.torture.trial import Taken, Violation
+from sync.torture.trial import Violation
+from sync.torture.visits import Taken
 
 _UNDELIVERED: Final = frozenset({"pending", "sending", "in_doubt", "accepted", "parked", "dead"})
 
@@ -94,6 +95,12 @@ def tally(facts: Facts, violations: Sequence[Violation]) -> Tally:
         leaks=wrong["leak"],
         out_of_order=wrong["order"],
     )
+
+
+def reasons(facts: Facts) -> dict[str, int]:
+    """Why entries are not done, and how many each; the state where it has no reason of its own."""
+    left = (entry for entry in facts.entries.values() if entry["state"] != "done")
+    return dict(Counter(str(entry["reason"] or entry["state"]) for entry in left))
 
 
 Found = Iterator[tuple[str, str]]
@@ -181,6 +188,9 @@ def _unexplained(facts: Facts) -> Found:
 
 
 def _miscounted(facts: Facts) -> Found:
+    if not facts.status.get("counts"):
+        yield "counts", f"status told no counts: {dict(facts.status)}"
+        return
     listed = Counter(str(entry["state"]) for entry in facts.listed)
     counts = {state: count for state, count in facts.status["counts"].items() if count}
     if counts != dict(listed):

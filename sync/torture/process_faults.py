@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from random import Random
 from typing import Final
 
 from sync.sandbox import faults
 from sync.torture import fate
 from sync.torture.fate import Plan, Strike
-from sync.torture.trial import KILLED, KIND, ORDERLY, Trial
+from sync.torture.trial import KILLED, ORDERLY, Trial
+from sync.torture.visits import KIND, Visit
 
 # The shortest lease that the settings allow, so that standing still for longer is soon done.
 _LEASE_S: Final = 1.0
@@ -26,7 +26,7 @@ _TERMINATED: Final = -15
 def kill_at_capture(trial: Trial, rng: Random) -> bool:
     """The battery falls out while a capture commits: what was not acknowledged may be repeated without harm."""
     at = rng.choice([fate.COMMIT, fate.COMMITTED])
-    id, image, arguments = _capture_order(trial, rng)
+    id, visit, arguments = _capture_order(trial, rng)
     died = trial.command(*arguments, plan=Plan((Strike(at, "kill"),)), expected=(KILLED,))
     again = trial.command(*arguments)
     answer = again.document() or {}
@@ -36,29 +36,29 @@ def kill_at_capture(trial: Trial, rng: Random) -> bool:
     kept = sum(each["id"] == id for each in trial.entries())
     trial.expect(kept == 1, "lost", f"a capture that was cut off and repeated is kept {kept} times")
     if kept:
-        trial.acknowledged(id, image)
+        trial.acknowledged(id, visit)
     return bool(died.struck("kill"))
 
 
 def full_disk_at_capture(trial: Trial, rng: Random) -> bool:
     """The disk is full: the capture is refused with a clear word, and works when there is room again."""
-    id, image, arguments = _capture_order(trial, rng)
+    id, visit, arguments = _capture_order(trial, rng)
     full = Plan((Strike(fate.COMMIT, "full", times=100),))
     refused = trial.command(*arguments, plan=full, expected=(_NOT_STORED,))
     kept = any(each["id"] == id for each in trial.entries())
     trial.expect(not kept, "counts", "a capture that was refused for a full disk is kept all the same")
     if trial.command(*arguments).code == 0:
-        trial.acknowledged(id, image)
+        trial.acknowledged(id, visit)
     return bool(refused.struck("full"))
 
 
-def _capture_order(trial: Trial, rng: Random) -> tuple[str, Path, tuple[str, ...]]:
+def _capture_order(trial: Trial, rng: Random) -> tuple[str, Visit, tuple[str, ...]]:
     """A capture as an app orders it: with an id of its own, so that a repeat is harmless."""
     id = f"{rng.getrandbits(32):08x}-0000-4000-8000-{rng.getrandbits(48):012x}"
-    data, image = trial.handed_in()
-    file = image.with_suffix(".json")
-    file.write_text(json.dumps(data), "utf-8")
-    return id, image, ("capture", KIND, "--data", str(file), "--signature", str(image), "--id", id, "--json")
+    visit = trial.handed_in()
+    file, image = visit.image.with_suffix(".json"), visit.image
+    file.write_text(json.dumps(visit.data), "utf-8")
+    return id, visit, ("capture", KIND, "--data", str(file), "--signature", str(image), "--id", id, "--json")
 
 
 def kill_before_first_byte(trial: Trial, _rng: Random) -> bool:

@@ -4,34 +4,29 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
-from storage import rehearsal
-from storage.errors import StorageProblem
 from storage.folder import StorageFolder
-from storage.guarded import held
-from storage.queries import reading
 from storage.schema import open_database
-from storage.signatures import read_signature
-from storage.story import story
-from sync.demo.children import Children
-from sync.explain import explain
-from sync.payload import to_body
+from sync.demo.children import Children, DemoBroken
 from sync.reconcile import Strategy
 from sync.sandbox.server import Sandbox
+from sync.secret import redact
 from sync.torture.catalogue import FAULTS
 from sync.torture.deck import Hand, deal
-from sync.torture.invariants import Arrived, Facts, Tally, judge, tally
-from sync.torture.leaks import leaks, secrets_of
+from sync.torture.evidence import facts_of, leaks_of
+from sync.torture.invariants import Facts, Tally, judge, reasons, tally
 from sync.torture.nursery import Nursery
-from sync.torture.trial import LIST_LAG_S, LOOKUP_GAP_S, SETTLE_S, Trial, Violation
+from sync.torture.pace import LIST_LAG_S, LOOKUP_GAP_S, SETTLE_S
+from sync.torture.summary import Played, Summary
+from sync.torture.trial import Trial
 
 # What an API that ignores idempotency keys allows without guessing, and what one that honours them allows as well.
 _IGNORING: Final = ("lookup", "hold")
@@ -39,76 +34,6 @@ _HONOURING: Final = ("key", "resend")
 # Nothing changed by itself for so long: then nothing will. Beyond the settling time and two look-ups.
 _QUIET_S: Final = SETTLE_S + 2 * LOOKUP_GAP_S + 0.6
 _AT_MOST_S: Final = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """How one round ended."""
-
-    hand: Hand
-    tally: Tally
-    violations: tuple[Violation, ...]
-    struck: tuple[str, ...]
-    reasons: Mapping[str, int]  # why entries are not done, and how many each
-    duration_s: float
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "schema": 1,
-            "round": self.hand.round,
-            "seed": self.hand.seed,
-            "ok": not self.violations,
-            "in_doubt_strategy": self.hand.strategy,
-            "faults": list(self.hand.faults),
-            **self.tally.to_json(),
-            "reasons": dict(self.reasons),
-            "violations": [violation_json(self.hand, each) for each in self.violations],
-            "duration_s": round(self.duration_s, 3),
-        }
-
-
-@dataclass(slots=True)
-class Summary:
-    """The whole run, in the shape of the last line of `torture --json`."""
-
-    seed: int
-    names: tuple[str, ...]
-    rounds: int = 0
-    tally: Tally = field(default_factory=Tally)
-    violations: list[tuple[Hand, Violation]] = field(default_factory=list)
-    struck: Counter[str] = field(default_factory=Counter)
-    duration_s: float = 0.0
-
-    @property
-    def ok(self) -> bool:
-        return self.rounds > 0 and not self.violations
-
-    def add(self, played: Played) -> None:
-        self.rounds += 1
-        self.tally = self.tally.plus(played.tally)
-        self.violations += [(played.hand, each) for each in played.violations]
-        self.struck.update(played.struck)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "schema": 1,
-            "ok": self.ok,
-            "rounds": self.rounds,
-            "seed": self.seed,
-            **self.tally.to_json(),
-            "violations": [violation_json(hand, each) for hand, each in self.violations],
-            "faults": {name: self.struck[name] for name in self.names},
-            "duration_s": round(self.duration_s, 3),
-        }
-
-
-def violation_json(hand: Hand, violation: Violation) -> dict[str, Any]:
-    return {
-        "round": hand.round,
-        "seed": hand.seed,
-        "invariant": violation.invariant,
-        "detail": violation.detail,
-    }
 
 
 def strategies() -> tuple[str, ...]:
@@ -143,26 +68,41 @@ class Torture:
         trial = Trial(
             place, self._prepared, self._sandbox, self._nursery, hand.strategy, hand.rng(), self._numbers
         )
-        struck = [name for index, name in enumerate(hand.faults) if self._suffer(trial, hand, index, name)]
-        _recover(trial)
-        for id in sorted(trial.created):
-            sent = trial.posts(id)
-            trial.expect(
-                sent == 1, "sent_again", f"the server has {id[-8:]} for certain, and it was sent {sent} times"
-            )
-        facts = _facts(trial)
-        violations = [*trial.violations, *judge(facts), *_leaks(trial)]
+        struck: list[str] = []
+        facts: Facts | None = None
+        try:
+            self._live(trial, hand, struck)
+            facts = facts_of(trial)
+        except DemoBroken:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever the product raises in this process is a finding too
+            trial.found("crashed", _told(error))
+        violations = [*trial.violations]
+        if facts is not None:
+            violations += [*judge(facts), *leaks_of(trial)]
         if not violations and not self._keep:
             shutil.rmtree(place)
-        figures = tally(facts, violations)
-        reasons = Counter(
-            str(entry["reason"] or entry["state"])
-            for entry in facts.entries.values()
-            if entry["state"] != "done"
-        )
+        figures = tally(facts, violations) if facts is not None else Tally(captured=len(trial.taken))
         return Played(
-            hand, figures, tuple(violations), tuple(struck), dict(reasons), time.monotonic() - started_s
+            hand,
+            figures,
+            tuple(violations),
+            tuple(struck),
+            {} if facts is None else reasons(facts),
+            time.monotonic() - started_s,
         )
+
+    def _live(self, trial: Trial, hand: Hand, struck: list[str]) -> None:
+        """The faults of one round, and the kind world after them. `struck` gets the names of those that hit."""
+        for index, name in enumerate(hand.faults):
+            if self._suffer(trial, hand, index, name):
+                struck.append(name)
+        _recover(trial)
+        for id, number in sorted(trial.created.items()):
+            again = trial.posts(id, since=number)
+            trial.expect(
+                again == 0, "sent_again", f"the server told that it has {id[-8:]}, and it was sent again"
+            )
 
     def _suffer(self, trial: Trial, hand: Hand, index: int, name: str) -> bool:
         """One fault, then one pass in a kind world."""
@@ -205,6 +145,12 @@ def run(
     return summary
 
 
+def _told(error: Exception) -> str:
+    """What was raised, and where, in one line."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {redact(str(error))} ({Path(where.filename).name}:{where.lineno})"
+
+
 def _recover(trial: Trial) -> None:
     """Nothing goes wrong any more; passes go on until nothing changes by itself."""
     trial.calm()
@@ -228,62 +174,3 @@ def _recover(trial: Trial) -> None:
             return
         if waiting:
             time.sleep(0.2)
-
-
-def _facts(trial: Trial) -> Facts:
-    status = trial.command("status", "--json", expected=(0, 3, 4, 5)).document()
-    listed = trial.command("list", "--json").document()
-    entries: dict[str, dict[str, Any]] = {}
-    now = datetime.now(UTC)
-    with reading(trial.folder) as reader:
-        assert reader is not None, "the outbox was made before"
-        control = reader.control()
-        for entry in reader.entries():
-            told = story(reader, entry["id"])
-            explained = explain(told, control, now)["waiting_for"]
-            entries[entry["id"]] = {**told, "body": to_body(told["payload"]), "explained": explained}
-    images: dict[str, bytes] = {}
-    with trial.database() as database:
-        with database.read() as transaction:
-            rows = {id: held(transaction, id=id) for id in entries}
-            claimed = rehearsal.claimed(transaction)
-        for id, row in rows.items():
-            assert row is not None, "the entry was listed"
-            try:
-                signature = read_signature(database, row.seq)
-            except StorageProblem:
-                continue  # damaged: as if it were not there
-            if signature is not None:
-                images[id] = signature.data
-    return Facts(
-        list(trial.taken.values()), entries, images, claimed, _arrived(trial.sandbox), status, listed
-    )
-
-
-def _arrived(sandbox: Sandbox) -> list[Arrived]:
-    found = []
-    for record in sandbox.state.records():
-        image = sandbox.state.objects.get(record["image_key"])
-        found.append(
-            Arrived(
-                record["idempotency_key"],
-                record["id"],
-                record["body_sha256"],
-                None if image is None else image[1],
-                "" if image is None else image[0]["content_type"],
-            )
-        )
-    return found
-
-
-def _leaks(trial: Trial) -> list[Violation]:
-    """Tokens may be nowhere; a presigned URL only in the database, and only while its upload is owed."""
-    with trial.database() as database:
-        with database.read() as transaction:
-            owed = {secret for url in rehearsal.owed_urls(transaction) for secret in secrets_of(url)}
-        # What is erased must be gone from the file too, once the log has been moved into it.
-        database.checkpoint()
-    used = {secret for each in trial.requests() for secret in secrets_of(each["target"])}
-    logs, outbox = trial.place / "logs", trial.folder.root
-    found = [*leaks(logs, trial.secrets | used | owed), *leaks(outbox, trial.secrets | (used - owed))]
-    return [Violation("leak", each) for each in found]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -21,50 +20,19 @@ from storage.database import Database
 from storage.folder import StorageFolder
 from storage.queries import reading
 from storage.story import story
-from sync.capture import ImageLimits, Input, capture, check_input
+from sync.capture import Input, capture, check_input
 from sync.clock import Clock
-from sync.demo.handwriting import signature
 from sync.ids import uuid7
-from sync.instants import instant_text
-from sync.payload import to_body
 from sync.sandbox.faults import Fault
 from sync.sandbox.server import Sandbox
 from sync.torture.fate import Plan
 from sync.torture.nursery import COMMAND_WITHIN_S, Hung, Nursery, Run
+from sync.torture.pace import HURRIED, NONE, Settings, variables
+from sync.torture.visits import KIND, LIMITS, Taken, Visit, hand_in, is_of, taken
 
-KIND: Final = "unplanned-preventive"
-SETTLE_S: Final = 0.5
-LOOKUP_GAP_S: Final = 0.8
-# How late a server may list what it has, within the promise that a look-up relies on: less than both waits together,
-# and more than either alone, so that a wait cut short shows as a second record.
-LIST_LAG_S: Final = 0.85
 # What a drain may end with where nothing went wrong inside the program: see the exit codes.
 ORDERLY: Final = frozenset({0, 3, 4, 5})
 KILLED: Final = -9
-_LIMITS: Final = ImageLimits(max_bytes=2 * 1024 * 1024, max_pixels=4_000_000)
-_IMAGES: Final = 12
-# Values by the name of the setting, without its prefix.
-Settings = Mapping[str, object]
-_NONE: Final[Settings] = {}
-# No torture has the time to wait as a fleet does. Everything else is as on a real device.
-_HURRIED: Final = {
-    "STORAGE__RESERVE_MIB": 0,
-    "API__READ_TIMEOUT_S": 15,
-    "UPLOAD__ALLOW_INSECURE_LOOPBACK": "true",
-    "UPLOAD__READ_TIMEOUT_S": 15,
-    "SYNC__INTERVAL_S": 0.2,
-    "SYNC__START_SPREAD_S": 0,
-    "SYNC__PROBE_CAP_S": 0.1,
-    "SYNC__BACKOFF_BASE_S": 0.05,
-    "SYNC__BACKOFF_CAP_S": 0.2,
-    "SYNC__CONCURRENCY": 3,
-    "SYNC__SETTLE_S": SETTLE_S,
-    "SYNC__LOOKUP_GAP_S": LOOKUP_GAP_S,
-    "SYNC__LEASE_S": 40,
-    "SYNC__EXCHANGE_LIMIT_S": 30,
-    "LOG__LEVEL": "DEBUG",
-    "WEB__PORT": 0,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +41,6 @@ class Violation:
 
     invariant: str
     detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """One capture that was acknowledged: what the server must get, byte for byte."""
-
-    id: str
-    body_sha256: str
-    image: bytes
-    mime_type: str
-    after: str | None
 
 
 @dataclass(eq=False)
@@ -100,8 +57,9 @@ class Trial:
     violations: list[Violation] = field(default_factory=list)
     taken: dict[str, Taken] = field(default_factory=dict)
     secrets: set[str] = field(default_factory=set)
-    # Entries whose creation the server has told, in an answer that was of no use otherwise.
-    created: set[str] = field(default_factory=set)
+    # Entries whose creation the server has told in an answer that was of no use otherwise, and in answer to which
+    # request.
+    created: dict[str, int] = field(default_factory=dict)
     _commands: int = 0
 
     def __post_init__(self) -> None:
@@ -117,14 +75,14 @@ class Trial:
     @property
     def environment(self) -> dict[str, str]:
         named = {
-            **_HURRIED,
+            **HURRIED,
             "STORAGE__DIR": self.folder.root,
             "API__BASE_URL": self.sandbox.api_url,
             "API__TOKEN_FILE": self.place / "tokens" / "bearer",
             "API__SESSION_TOKEN_FILE": self.place / "tokens" / "session",
             "SYNC__IN_DOUBT": self.strategy,
         }
-        return {f"FIELDSYNC_{name}": str(value) for name, value in named.items()}
+        return variables(named)
 
     def sign_in(self) -> None:
         """The device gets the tokens that the server takes now."""
@@ -138,45 +96,30 @@ class Trial:
     def capture(self, *, after: str | None = None) -> str:
         """One signed intervention through the front door, in this process; its local id."""
         with self.database() as database:
-            id, image = self.put_into(database, after=after)
-        self.acknowledged(id, image, after=after)
+            id, visit = self.put_into(database, after=after)
+        self.acknowledged(id, visit, after=after)
         return id
 
-    def put_into(self, database: Database, *, after: str | None = None) -> tuple[str, Path]:
-        """A capture into any outbox: its local id, and the image that was handed in."""
-        data, image = self.handed_in()
-        checked = check_input(Input(KIND, json.dumps(data).encode(), image), _LIMITS)
+    def put_into(self, database: Database, *, after: str | None = None) -> tuple[str, Visit]:
+        """A capture into any outbox: its local id, and what was handed in."""
+        visit = self.handed_in()
+        checked = check_input(Input(KIND, json.dumps(visit.data).encode(), visit.image), LIMITS)
         new_id = str(uuid7(self._clock.now_ms(), os.urandom))
         captured = capture(database, checked, clock=self._clock, new_id=new_id, owner=None, after=after)
-        return captured.id, image
+        return captured.id, visit
 
     def captures(self, count: int) -> list[str]:
         return [self.capture() for _ in range(count)]
 
-    def handed_in(self) -> tuple[dict[str, Any], Path]:
-        """The data and the image of a visit that no other is like."""
-        number = next(self.numbers)
-        kind, end = (("image/png", "png"), ("image/jpeg", "jpg"))[number % 2]
-        path = self.place / "handed-in" / f"signature-{number}.{end}"
-        path.write_bytes(_drawn(number % _IMAGES, kind) + f"\n{number}".encode())
-        provider = {"firstName": "Zoé", "lastName": f"Lefèvre {number}", "actionComment": "Checked 🔦"}
-        data = {
-            "companyId": number,
-            "siteIds": [number, 7],
-            "ruleIds": [number % 50 + 1],
-            "provider": provider,
-        }
-        if number % 3 == 0:
-            data["actualStart"] = instant_text(self._clock.now())
-        return data, path
+    def handed_in(self) -> Visit:
+        """A visit that no other is like."""
+        return hand_in(next(self.numbers), self.place / "handed-in", self._clock.now())
 
-    def acknowledged(self, id: str, image: Path, *, after: str | None = None) -> None:
+    def acknowledged(self, id: str, visit: Visit, *, after: str | None = None) -> None:
         """From now on this capture may never be lost."""
-        told = self.story(id)
-        payload = told["payload"]
-        mime_type = payload["signature"]["mimeType"]
-        digest = hashlib.sha256(to_body(payload)).hexdigest()
-        self.taken[id] = Taken(id, digest, image.read_bytes(), mime_type, after)
+        payload = self.story(id)["payload"]
+        self.expect(is_of(payload, visit), "lost", f"what is stored as {id[-8:]} is not what was handed in")
+        self.taken[id] = taken(id, payload, visit, after)
 
     @contextmanager
     def database(self) -> Iterator[Database]:
@@ -203,12 +146,11 @@ class Trial:
 
     # Its commands
 
-    def start(self, *arguments: str, plan: Plan | None = None, settings: Settings = _NONE) -> Run:
+    def start(self, *arguments: str, plan: Plan | None = None, settings: Settings = NONE) -> Run:
         """A command as a process of its own. `settings` are named without their prefix."""
         self._commands += 1
         log = self.place / "logs" / f"{self._commands:03}-{arguments[0]}"
-        changed = {f"FIELDSYNC_{name}": str(value) for name, value in settings.items()}
-        environment = self.environment | changed
+        environment = self.environment | variables(settings)
         return self.nursery.start(*arguments, environment=environment, log=log, plan=plan)
 
     def ends(self, run: Run, *expected: int) -> int:
@@ -234,7 +176,7 @@ class Trial:
         *arguments: str,
         plan: Plan | None = None,
         expected: Collection[int] = (0,),
-        settings: Settings = _NONE,
+        settings: Settings = NONE,
     ) -> Run:
         run = self.start(*arguments, plan=plan, settings=settings)
         self.ends(run, *expected)
@@ -246,7 +188,7 @@ class Trial:
         *,
         expected: Collection[int] = ORDERLY,
         force: bool = True,
-        settings: Settings = _NONE,
+        settings: Settings = NONE,
     ) -> Run:
         """One pass, as a person orders it."""
         forced = ("--force",) if force else ()
@@ -309,7 +251,7 @@ class Trial:
             time.sleep(0.01)
         return True
 
-    def meets(self, fault: Fault, settings: Settings = _NONE) -> bool:
+    def meets(self, fault: Fault, settings: Settings = NONE) -> bool:
         """One pass in which one of two new entries meets `fault`; whether it did."""
         mark = self.mark()
         self.captures(2)
@@ -336,14 +278,3 @@ class Trial:
 def key_of(request: Mapping[str, Any]) -> str:
     """The idempotency key of a request; empty where it has none."""
     return str(dict(request["headers"]).get("idempotency-key", ""))
-
-
-_DRAWN: Final[dict[tuple[int, str], bytes]] = {}
-
-
-def _drawn(number: int, mime_type: str) -> bytes:
-    """A signature as on paper. Drawing costs more than sending, so a few are used again and again."""
-    key = number, mime_type
-    if key not in _DRAWN:
-        _DRAWN[key] = signature(number, mime_type)
-    return _DRAWN[key]

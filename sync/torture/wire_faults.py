@@ -11,7 +11,8 @@ from typing import Final
 
 from sync.sandbox import faults
 from sync.sandbox.faults import Fault
-from sync.torture.trial import LOOKUP_GAP_S, SETTLE_S, Trial, key_of
+from sync.torture.pace import LOOKUP_GAP_S, SETTLE_S
+from sync.torture.trial import Trial, key_of
 
 _POST: Final = "unplanned"
 # Far less than what the device waits before it takes what is not listed for absent.
@@ -52,9 +53,11 @@ def _half_body(trial: Trial, rng: Random) -> set[str]:
     """The entries whose 201 broke off."""
     mark = trial.mark()
     trial.meets(faults.truncated(_POST, how=rng.choice(["close", "reset"])))
-    created = {key_of(each) for each in trial.requests(mark, "POST") if each["fault"] == "truncate"}
+    created = {
+        key_of(each): each["n"] for each in trial.requests(mark, "POST") if each["fault"] == "truncate"
+    }
     trial.created |= created
-    return created
+    return set(created)
 
 
 def slow_drip(trial: Trial, rng: Random) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from sync.torture.invariants import Arrived, Facts, Tally, judge, tally
 from sync.torture.leaks import leaks, secrets_of
-from sync.torture.trial import Taken
+from sync.torture.visits import Taken
 
 BODY = b'{"companyId":1}'
 DIGEST = hashlib.sha256(BODY).hexdigest()
@@ -117,6 +117,7 @@ LIES: dict[str, tuple[str, Callable[[], Facts]]] = {
         "counts",
         lambda: facts(status=dict(facts().status) | {"counts": {"done": 3, "parked": 0}}),
     ),
+    "no status": ("counts", lambda: facts(status={"error": {}})),
     "summed wrong": ("counts", lambda: facts(status=dict(facts().status) | {"needs_action": 0})),
     "not listed": ("counts", lambda: facts(listed=list(facts().listed)[:2])),
 }  # fmt: skip

@@ -17,7 +17,7 @@ from sync.entrypoints.cli.trying import interruptible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sync.torture.rounds import Played, Summary
+    from sync.torture.summary import Played, Summary
 
 _SHOWN: Final = 20
 

@@ -1,0 +1,75 @@
+"""What the technicians of a torture hand in, no two alike, and what the server must get for it, byte for byte."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from sync.capture import ImageLimits
+from sync.demo.handwriting import signature
+from sync.instants import instant_text
+from sync.payload import to_body
+
+KIND: Final = "unplanned-preventive"
+LIMITS: Final = ImageLimits(max_bytes=2 * 1024 * 1024, max_pixels=4_000_000)
+_IMAGES: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The API's own JSON without `signature`, and an image file."""
+
+    data: dict[str, Any]
+    image: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One capture that was acknowledged."""
+
+    id: str
+    body_sha256: str
+    image: bytes
+    mime_type: str
+    after: str | None
+
+
+def hand_in(number: int, folder: Path, now: datetime) -> Visit:
+    """The visit with this number; its image is written into `folder`."""
+    mime_type, end = (("image/png", "png"), ("image/jpeg", "jpg"))[number % 2]
+    image = folder / f"signature-{number}.{end}"
+    # What follows the end of an image is not shown, and makes each another one.
+    image.write_bytes(_drawn(number % _IMAGES, mime_type) + f"\n{number}".encode())
+    data: dict[str, Any] = {
+        "companyId": number,
+        "siteIds": [number, 7],
+        "ruleIds": [number % 50 + 1],
+        "provider": {"firstName": "Zoé", "lastName": f"Lefèvre {number}", "actionComment": "Checked 🔦"},
+    }
+    if number % 3 == 0:
+        data["actualStart"] = instant_text(now)
+    return Visit(data, image)
+
+
+def taken(id: str, payload: Mapping[str, Any], visit: Visit, after: str | None) -> Taken:
+    """What has to arrive for this visit, stored as `payload` under `id`."""
+    mime_type = "image/png" if visit.image.suffix == ".png" else "image/jpeg"
+    digest = hashlib.sha256(to_body(dict(payload))).hexdigest()
+    return Taken(id, digest, visit.image.read_bytes(), mime_type, after)
+
+
+def is_of(payload: Mapping[str, Any], visit: Visit) -> bool:
+    """Whether `payload` says all that was handed in, and describes its image."""
+    size = visit.image.stat().st_size
+    return visit.data.items() <= payload.items() and payload["signature"]["size"] == size
+
+
+# Drawing costs more than sending, so a few are used again and again.
+@lru_cache(maxsize=2 * _IMAGES)
+def _drawn(number: int, mime_type: str) -> bytes:
+    return signature(number, mime_type)
