@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,8 +20,11 @@ from sync.exchange import Exchange
 from sync.renewals import Renewals
 from sync.sandbox import faults
 from sync.sandbox.options import Options
+from sync.sandbox.server import Sandbox
 from sync.secret import Secret
 from sync.transport import ApiRequest
+from tests.support.device import Device
+from tests.support.polling import eventually
 from tests.support.rig import (
     FakeRig,
     FakeServer,
@@ -414,3 +418,66 @@ def test_p6_configured_command_signs_in_over_the_wire(tmp_path: Path) -> None:
         assert (tmp_path / "answer.json.runs").read_text() == "x"
         stored = list((device.root / "tokens").iterdir())
         assert [path.name for path in stored] == ["default.json"]
+
+
+# As a process.
+
+
+def test_p6_running_worker_goes_on_with_a_secret_file_that_changes(tmp_path: Path) -> None:
+    """An agent renews two files while `fieldsync run` is held: in an interval everything goes, without a restart."""
+    with Sandbox(options=Options(strict_tokens=True)) as sandbox:
+        device = Device(tmp_path, sandbox, SYNC__INTERVAL_S=2)
+        for name in ("TOKEN", "SESSION_TOKEN"):
+            (tmp_path / name).write_text("opaque-old-token-1")
+            del device.environment[f"FIELDSYNC_API__{name}"]
+            device.environment[f"FIELDSYNC_API__{name}_FILE"] = str(tmp_path / name)
+        ids = device.capture_many(3)
+        worker = device.start("run")
+        try:
+            eventually(lambda: device.json("status")["auth"][0]["state"] == "refused")
+            assert sandbox.state.journal.counters()["posts"] == 1
+            pair = sandbox.state.rotate_tokens()
+            (tmp_path / "TOKEN").write_text(pair.bearer)
+            (tmp_path / "SESSION_TOKEN").write_text(pair.session)
+            eventually(lambda: sandbox.state.journal.counters()["uploads"] == 3)
+            assert worker.poll() is None
+        finally:
+            worker.kill()
+            worker.communicate()
+        assert_delivered_once(sandbox, ids)
+        assert {entry["attempts"] for entry in device.json("list")} == {0}
+
+
+def test_p6_running_worker_leaves_in_time_though_the_command_hangs(tmp_path: Path) -> None:
+    """SIGTERM while the identity provider says nothing: the worker and the command are both gone within seconds."""
+    mark = tmp_path / "pid"
+    hangs = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
+    with Sandbox(options=Options(strict_tokens=True)) as sandbox:
+        argv = json.dumps([sys.executable, "-c", hangs, str(mark)])
+        device = Device(tmp_path, sandbox, AUTH__COMMAND=argv, AUTH__COMMAND_TIMEOUT_S=500)
+        device.environment["FIELDSYNC_API__TOKEN"] = "opaque-old-token-1"
+        device.capture_many(1)
+        worker = device.start("run")
+        try:
+            eventually(lambda: mark.exists() and mark.read_text() != "")
+            worker.terminate()
+            assert worker.wait(timeout=30) == 0
+        finally:
+            worker.kill()
+            worker.communicate()
+        eventually(lambda: not runs(int(mark.read_text())))
+
+
+def runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return not is_zombie(pid)
+
+
+def is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("ascii").split()[2] == "Z"
+    except FileNotFoundError:
+        return False

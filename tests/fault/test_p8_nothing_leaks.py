@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -63,12 +63,13 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def watched(tmp_path: Path, sandbox: Sandbox) -> Watched:
     device = Device(tmp_path, sandbox, LOG__LEVEL="DEBUG", API__TOKEN=BEARER, API__SESSION_TOKEN=SESSION)
+    device.environment["FIELDSYNC_SYNC__IN_DOUBT"] = "hold"  # look-ups have a test of their own
     canaries = Canaries()
     canaries.secrets.append("5ec2e7" * 10)
     return Watched(device, sandbox, canaries)
 
 
-def test_canaries_are_found_where_they_are(tmp_path: Path) -> None:
+def test_p8_canaries_are_found_where_they_are(tmp_path: Path) -> None:
     """Or everything below would prove nothing."""
     canaries = Canaries()
     canaries.add_url(f"/k?X-Amz-Expires=9&X-Amz-Signature={'ab' * 32}")
@@ -112,7 +113,7 @@ PATHS: dict[str, tuple[Callable[[], Fault] | None, int]] = {
 
 
 @pytest.mark.parametrize(("fault", "code"), PATHS.values(), ids=list(PATHS))
-def test_no_way_a_delivery_can_end_gives_a_secret_away(
+def test_p8_no_way_a_delivery_can_end_gives_a_secret_away(
     watched: Watched, fault: Callable[[], Fault] | None, code: int
 ) -> None:
     if fault is not None:
@@ -133,7 +134,33 @@ def test_no_way_a_delivery_can_end_gives_a_secret_away(
         assert url is None
 
 
-def test_signed_address_is_gone_from_every_byte_after_the_upload(watched: Watched) -> None:
+LOOKS: dict[str, Fault] = {
+    "401": faults.answer("list", 401, body={"message": LEAK}, times=None),
+    "500": faults.answer("list", 500, body={"message": LEAK}, times=None),
+    "html": faults.answer("list", 200, body="html", message=LEAK, times=None),
+    "not-a-list": faults.answer("list", 200, body={"data": LEAK}, times=None),
+    "foreign-record": faults.answer("list", 200, body={"data": [{"id": 1, "note": LEAK}]}, times=None),
+    "dropped": faults.lost_answer("list", times=None),
+}
+
+
+@pytest.mark.parametrize("fault", LOOKS.values(), ids=list(LOOKS))
+def test_p8_no_way_a_look_up_can_end_gives_a_secret_away(watched: Watched, fault: Fault) -> None:
+    watched.device.environment["FIELDSYNC_SYNC__IN_DOUBT"] = "lookup"
+    watched.sandbox.faults.add(faults.lost_answer("unplanned"))
+    watched.sandbox.faults.add(fault)
+    (id,) = watched.device.capture_many(1)
+    watched.run("sync")
+    watched.run("resync", id)
+    watched.run("sync")
+    # The way was really gone: the list was asked for.
+    assert any("GET" in entry["method"] for entry in watched.sandbox.state.journal.requests(server="api"))
+    for command in (("show", id), ("list",), ("status",)):
+        watched.run(*command)
+    watched.nothing_stored()
+
+
+def test_p8_signed_address_is_gone_from_every_byte_after_the_upload(watched: Watched) -> None:
     """secure_delete and a checkpoint: an erased URL must not stay readable in the file or its log."""
     from sync import app
     from sync.clock import Clock
@@ -155,7 +182,7 @@ def test_signed_address_is_gone_from_every_byte_after_the_upload(watched: Watche
     watched.nothing_stored()
 
 
-def test_offline_and_unreachable_hosts_give_nothing_away(watched: Watched) -> None:
+def test_p8_offline_and_unreachable_hosts_give_nothing_away(watched: Watched) -> None:
     watched.device.capture_many(1)
     watched.sandbox.offline()
     watched.run("sync")
@@ -174,7 +201,7 @@ CALM = [
 
 
 @pytest.mark.parametrize("command", CALM, ids=" ".join)
-def test_no_command_prints_a_token(watched: Watched, command: tuple[str, ...]) -> None:
+def test_p8_no_command_prints_a_token(watched: Watched, command: tuple[str, ...]) -> None:
     watched.device.capture_many(1)
     watched.run(*command)
     watched.nothing_stored()
@@ -195,7 +222,7 @@ MISPLACED = [
 
 @pytest.mark.parametrize(("name", "value"), MISPLACED)
 @pytest.mark.parametrize("command", [("config", "check"), ("config", "show"), ("sync",)], ids=" ".join)
-def test_token_in_the_wrong_place_is_not_quoted_back(
+def test_p8_token_in_the_wrong_place_is_not_quoted_back(
     watched: Watched, command: tuple[str, ...], name: str, value: str
 ) -> None:
     """Somebody pasted the token into the wrong line: the complaint must not publish it."""
@@ -203,7 +230,7 @@ def test_token_in_the_wrong_place_is_not_quoted_back(
     assert watched.run(*command).code == 8
 
 
-def test_token_in_the_configuration_file_is_not_shown(watched: Watched, tmp_path: Path) -> None:
+def test_p8_token_in_the_configuration_file_is_not_shown(watched: Watched, tmp_path: Path) -> None:
     file = tmp_path / "fieldsync.toml"
     for written in (
         f'[api]\ntoken = "{BEARER}"\nsession_token = "{SESSION}"\n',
@@ -221,7 +248,7 @@ def test_token_in_the_configuration_file_is_not_shown(watched: Watched, tmp_path
             watched.run(*command)
 
 
-def test_tokens_on_standard_input_go_into_a_private_file_and_nowhere_else(watched: Watched) -> None:
+def test_p8_tokens_on_standard_input_go_into_a_private_file_and_nowhere_else(watched: Watched) -> None:
     for name in ("TOKEN", "SESSION_TOKEN"):
         del watched.device.environment[f"FIELDSYNC_API__{name}"]
     watched.device.capture_many(1)
@@ -240,6 +267,66 @@ def test_tokens_on_standard_input_go_into_a_private_file_and_nowhere_else(watche
     found = watched.canaries.found_below(watched.device.storage)
     assert {name for name, _ in found} == {"default.json"}
     assert (watched.device.storage / "tokens" / "default.json").stat().st_mode & 0o777 == 0o600
+
+
+# The sign-in command: what it prints, says and is given is nobody's business.
+
+OPAQUE = "c4n4ry0f-c0mm4nd-0123456789abcdef"  # a token that nobody knows to be one
+PRINTED = json.dumps({"accessToken": OPAQUE, "sessionToken": f"{OPAQUE}-session"})
+# argv: what to print on standard output, on standard error, the exit code, how long to stay.
+SAYS = (
+    "import sys, time; print(sys.argv[1]); print(sys.argv[2], file=sys.stderr); sys.stdout.flush(); "
+    "sys.stderr.flush(); time.sleep(float(sys.argv[4])); sys.exit(int(sys.argv[3]))"
+)
+
+
+class Run(NamedTuple):
+    """A sign-in command: what it prints, what it says, how and after what time it ends, what is recorded of it."""
+
+    out: str
+    err: str
+    code: int
+    reason: str | None
+    stays_s: float = 0
+
+
+BAD_HEADER = json.dumps({"accessToken": f"{OPAQUE} x", "sessionToken": OPAQUE})
+RUNS = {
+    "fails and says its token": Run(PRINTED, f"cannot renew {OPAQUE}", 1, "auth_command_failed"),
+    "fails and says our tokens": Run("", f"old ones: {BEARER} {SESSION}", 1, "auth_command_failed"),
+    "fails and says a signed address": Run("", LEAK, 1, "auth_command_failed"),
+    "prints no answer but the token": Run(OPAQUE, OPAQUE, 0, "auth_command_unreadable"),
+    "prints half an answer": Run(PRINTED[:-5], "", 0, "auth_command_unreadable"),
+    "prints what no header takes": Run(BAD_HEADER, "", 0, "auth_command_refused"),
+    "takes too long": Run(PRINTED, f"waiting with {OPAQUE}", 0, "auth_command_too_slow", stays_s=60),
+    "is not there": Run("", "", 0, "auth_command_missing"),
+    "prints tokens that are refused": Run(PRINTED, f"here they are: {OPAQUE}", 0, None),
+}
+
+
+@pytest.mark.parametrize("run", RUNS.values(), ids=list(RUNS))
+def test_p8_sign_in_command_gives_nothing_away_however_it_ends(watched: Watched, run: Run) -> None:
+    """A script that was written in a hurry prints its token wherever it can."""
+    watched.sandbox.faults.add(told_in_json(status=401, times=None))
+    watched.canaries.secrets += [OPAQUE, f"{OPAQUE}-session"]
+    program = "/nowhere/renew" if run.reason == "auth_command_missing" else sys.executable
+    argv = [program, "-c", SAYS, run.out, run.err, str(run.code), str(run.stays_s)]
+    watched.device.environment["FIELDSYNC_AUTH__COMMAND"] = json.dumps(argv)
+    watched.device.environment["FIELDSYNC_AUTH__COMMAND_TIMEOUT_S"] = "3" if run.stays_s else "30"
+    (id,) = watched.device.capture_many(1)
+    ended = watched.device.run("--debug", "sync", "--json")
+    watched.nothing_in(ended.stdout + ended.stderr)
+    assert ended.returncode == 4
+    with reading(StorageFolder(watched.device.storage)) as reader:
+        assert reader is not None
+        hold = reader.control()["pause:owner:"]
+    # The way was really gone: a command that never ran would leave nothing to find.
+    assert hold["asked"] is True
+    assert (hold.get("command") or {}).get("reason") == run.reason
+    for command in (("show", id), ("status",), ("config", "show"), ("config", "check"), ("auth", "status")):
+        watched.run(*command)
+    found = watched.canaries.found_below(watched.device.storage)
+    assert {name for name, _ in found} <= ({"default.json"} if run.reason is None else set())
 
 
 # As a process, and when this program itself is wrong.
@@ -271,7 +358,7 @@ def crash(watched: Watched, *arguments: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_bug_of_ours_is_told_without_secrets(watched: Watched) -> None:
+def test_p8_bug_of_ours_is_told_without_secrets(watched: Watched) -> None:
     ended = crash(watched, "sync", "--json")
     assert ended.returncode == 1
     assert json.loads(ended.stdout)["error"]["code"] == "unexpected"
@@ -279,7 +366,7 @@ def test_bug_of_ours_is_told_without_secrets(watched: Watched) -> None:
     watched.nothing_in(ended.stdout + ended.stderr)
 
 
-def test_traceback_of_debug_is_told_without_secrets(watched: Watched) -> None:
+def test_p8_traceback_of_debug_is_told_without_secrets(watched: Watched) -> None:
     ended = crash(watched, "--debug", "sync")
     assert ended.returncode == 1
     assert "Traceback" in ended.stderr
@@ -287,7 +374,7 @@ def test_traceback_of_debug_is_told_without_secrets(watched: Watched) -> None:
     watched.nothing_in(ended.stdout + ended.stderr)
 
 
-def test_process_at_debug_gives_nothing_away(watched: Watched) -> None:
+def test_p8_process_at_debug_gives_nothing_away(watched: Watched) -> None:
     """The real streams of the real command, with everything that libraries would love to log."""
     watched.sandbox.faults.add(faults.answer("upload", 503, body="xml", code="SlowDown", message=LEAK))
     watched.device.capture_many(2)
