@@ -283,7 +283,7 @@ def test_show_tells_the_whole_story(scratch: Scratch, run: Run) -> None:
     told = document(run("show", "1", "--json"))
     assert list(told) == ["schema", *ENTRY_FIELDS, "payload", "history", "receipt", "receipts", "explain"]
     assert (told["schema"], told["state"], told["payload"]) == (1, "done", {"n": 1})
-    tried = ["n", "step", "started_at", "duration_ms", "outcome", "status", "reason", "detail"]
+    tried = ["n", "step", "started_at", "duration_ms", "outcome", "status", "reason", "detail", "sent_as"]
     assert [list(each) for each in told["history"]] == [tried, tried]
     assert (told["receipt"]["server_id"], told["receipts"]) == (4711, [told["receipt"]])
     assert list(told["explain"]) == ["waiting_for", "until", "next_step", "person_can"]
