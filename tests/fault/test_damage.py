@@ -18,9 +18,12 @@ import pytest
 from storage.database import Database
 from storage.folder import StorageFolder
 from storage.locks import FileLock
+from sync.sandbox.server import Sandbox
 from tests.support import broken_disk as disk
 from tests.support.builders import signature_png
 from tests.support.command import Tablet
+from tests.support.device import Device
+from tests.support.polling import eventually
 from tests.support.rig import FakeRig, FakeServer, FakeTime
 
 DELIVERED, WAITING = 8, 20
@@ -533,3 +536,53 @@ def test_check_changes_nothing(broken: Broken) -> None:
     before = state()
     assert broken.run("db", "check", "--full").code == 8
     assert state() == before
+
+
+def checkpointed(folder: StorageFolder) -> None:
+    """All that was committed is in the file itself, where a test can damage it."""
+    database = Database(folder)
+    database.checkpoint()
+    database.close()
+
+
+def test_worker_ends_with_8_once_anybody_has_come_upon_damage(tmp_path: Path) -> None:
+    """Its own pages are still in memory; going on would write into a file that is no whole one any more."""
+    with Sandbox() as sandbox:
+        device = Device(tmp_path, sandbox, SYNC__INTERVAL_S=1)
+        device.capture_many(20)
+        folder = StorageFolder(device.storage)
+        worker = device.start("run")
+        try:
+            eventually(lambda: device.json("status")["counts"]["done"] == 20, within_s=60)
+            checkpointed(folder)
+            disk.write_page(folder.database, disk.root_of(folder.database, "entry"), disk.garbage())
+            listed = device.run("list").returncode
+            _, told = worker.communicate(timeout=60)
+        finally:
+            worker.kill()
+            worker.communicate()
+    assert (listed, worker.returncode) == (8, 8), told
+    assert "fieldsync db recover" in told
+
+
+def test_killed_worker_is_followed_by_a_look_at_the_pages(tmp_path: Path) -> None:
+    """The battery fell out, and took an index page with it that the next pass would not have come upon."""
+    with Sandbox() as sandbox:
+        device = Device(tmp_path, sandbox)
+        device.capture_many(3)
+        folder = StorageFolder(device.storage)
+        worker = device.start("run")
+        try:
+            eventually(lambda: device.json("status")["counts"]["done"] == 3, within_s=60)
+        finally:
+            worker.kill()
+            worker.communicate()
+        assert len(list(folder.in_use.iterdir())) == 1
+        assert device.run("sync").returncode == 0, "all is well: one look, and on"
+        assert list(folder.in_use.iterdir()) == []
+        disk.cut_off_mark(folder)
+        disk.write_page(
+            folder.database, disk.root_of(folder.database, "sqlite_autoindex_entry_1"), disk.garbage(99)
+        )
+        ended = device.run("sync", "--json")
+    assert (ended.returncode, json.loads(ended.stdout)["error"]["code"]) == (8, "database_damaged")
