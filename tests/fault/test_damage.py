@@ -546,7 +546,7 @@ def checkpointed(folder: StorageFolder) -> None:
 
 
 def test_worker_ends_with_8_once_anybody_has_come_upon_damage(tmp_path: Path) -> None:
-    """Its own pages are still in memory; going on would write into a file that is no whole one any more."""
+    """Its own passes read other pages; going on would write into a file that is no whole one any more."""
     with Sandbox() as sandbox:
         device = Device(tmp_path, sandbox, SYNC__INTERVAL_S=1)
         device.capture_many(20)
@@ -555,7 +555,8 @@ def test_worker_ends_with_8_once_anybody_has_come_upon_damage(tmp_path: Path) ->
         try:
             eventually(lambda: device.json("status")["counts"]["done"] == 20, within_s=60)
             checkpointed(folder)
-            disk.write_page(folder.database, disk.root_of(folder.database, "entry"), disk.garbage())
+            # No pass without an upload reads this page.
+            disk.write_page(folder.database, disk.root_of(folder.database, "signature"), disk.garbage())
             listed = device.run("list").returncode
             _, told = worker.communicate(timeout=60)
         finally:
