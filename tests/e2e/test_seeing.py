@@ -138,7 +138,7 @@ def test_status_of_a_broken_database_prints_what_is_known_and_ends_with_8(scratc
     assert found["auth"][0]["state"] == "ok"
     text = run("status", "--check")
     assert text.returncode == 8
-    assert "fieldsync.id" in text.stdout
+    assert "fieldsync db recover" in text.stdout
     assert run("list").returncode == 8
 
 
