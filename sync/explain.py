@@ -7,7 +7,7 @@ words are in one table a language (`explain_english.py` is complete); the causes
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from shlex import quote
 from typing import Any, Final
 
@@ -103,12 +103,26 @@ def _accepted(
     if _leased(story, now):
         return _said(words, way or "uploading", story, until=story["lease"]["expires_at"])
     asking = way == "reissue"
-    return (
+    told = (
         _paused(story, control, words)
         or (_owner_held(story, control, words) if asking else None)
         or _at_gate(story, control, now, words, Host.API if asking else Host.UPLOAD)
         or (_on_the_way_out(story, now, words, way) if way else _by_itself(story, now, words))
     )
+    if not way and _looks_over(story, control, now):
+        told["waiting_for"] = " ".join(
+            filter(None, (told["waiting_for"], words.situations["url_looks_over"].what))
+        )
+    return told
+
+
+def _looks_over(story: Mapping[str, Any], control: Mapping[str, Any], now: datetime) -> bool:
+    """Whether its address has ended by what it says of itself and the server's clock: a hint, the storage decides."""
+    ends_at = (story.get("upload_url") or {}).get("expires_at")
+    offset_s = (control.get("clock") or {}).get("offset_s")
+    if ends_at is None or not isinstance(offset_s, int | float):
+        return False
+    return datetime.fromisoformat(ends_at) <= now + timedelta(seconds=offset_s)
 
 
 def _on_the_way_out(story: Mapping[str, Any], now: datetime, words: Language, way: str) -> Explained:

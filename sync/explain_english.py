@@ -362,6 +362,11 @@ _SITUATIONS: Final = {
         (_SYNC,),
         "The worker sends the signature next, before anything new. The intervention is not sent again.",
     ),
+    "url_looks_over": Words(
+        "By what it says of itself, the address for its signature has ended; the storage decides.",
+        (_SYNC,),
+        "Where the storage refuses it, the ways out follow by themselves.",
+    ),
     "reissue": Words(
         "The server has the intervention; the server is asked for another address for its signature.",
         (_HASTEN,),

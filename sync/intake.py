@@ -313,12 +313,20 @@ def _owed(transaction: Transaction, hosts: Hosts, active: list[Work], most: int,
     """At most `most` signatures that may go now, each host at the width of its own gate."""
     looked_at = most + _LOOK_AHEAD
     while True:
-        dues = readiness.due_uploads(transaction, looked_at)
+        dues = _spent_last(readiness.due_uploads(transaction, looked_at), now, clock_offset(transaction))
         chosen = _choose(dues, hosts, active, most, now)
         # What waits for a dead host of its own may stand in front of everything else.
         if len(chosen) >= most or len(dues) < looked_at:
             return chosen
         looked_at *= 4
+
+
+def _spent_last(dues: list[Due], now: datetime, offset_s: float | None) -> list[Due]:
+    """Who can still be in time goes before whose URL has ended by what it says of itself; S3 alone knows."""
+    server_now = _server_ms(now, offset_s)
+    if server_now is None:
+        return dues
+    return sorted(dues, key=lambda due: due.url_expires_at is not None and due.url_expires_at <= server_now)
 
 
 def _choose(dues: list[Due], hosts: Hosts, active: list[Work], most: int, now: datetime) -> list[Due]:

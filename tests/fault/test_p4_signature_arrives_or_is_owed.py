@@ -182,7 +182,9 @@ def test_p4_url_that_ran_out_before_the_upload_is_replaced(asking: SandboxRig) -
     id = asking.capture(1)
     asking.sync()
     assert asking.entry(id)["state"] == "accepted"
+    assert "has ended" not in explained(asking, id)["waiting_for"]
     asking.time.passes(3600)
+    assert "has ended" in explained(asking, id)["waiting_for"]
     asking.sandbox.online("store")
     asking.sync()
     assert asking.outcomes(id)[-3:] == [
@@ -523,6 +525,28 @@ def test_p4_another_url_is_on_disk_before_it_is_used(make: Callable[..., FakeRig
     rig.sync()
     assert fakes.seen_at_put == [[ACCEPTED_URL.format(id=101)], [ANOTHER_URL]]
     assert rig.counts() == {"done": 1}
+
+
+def test_p4_url_that_can_still_be_in_time_goes_first(make: Callable[..., FakeRig], fakes: Fakes) -> None:
+    """After a day without the storage some addresses are over by the server's clock: those that are not go first."""
+    rig = make()
+    ids = rig.capture_many(3)
+    now_ms = rig.time.clock.now_ms()
+    with rig.database.write() as transaction:
+        for seq, minutes in enumerate((-50, 5, -90), 1):
+            transaction.cursor.execute(
+                "UPDATE entry SET state = 'accepted', server_id = ?, presigned_url = ?, url_expires_at = ? "
+                "WHERE seq = ?",
+                (100 + seq, ACCEPTED_URL.format(id=100 + seq), now_ms + minutes * 60_000, seq),
+            )
+        known = json.dumps({"offset_s": 0.0, "samples": [0.0]})
+        transaction.cursor.execute(
+            "INSERT OR REPLACE INTO control (key, value, at) VALUES ('clock', ?, 0)", (known,)
+        )
+    fakes.server.on_put = lambda url, md5: stored_reply(md5)
+    rig.sync()
+    assert fakes.server.put_urls == [ACCEPTED_URL.format(id=each) for each in (102, 103, 101)]
+    assert rig.counts() == {"done": len(ids)}
 
 
 def test_p4_restart_after_another_url_came_uses_that_one(make: Callable[..., FakeRig], fakes: Fakes) -> None:
