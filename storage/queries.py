@@ -54,12 +54,11 @@ class Reader:
 
     def signatures_owed(self) -> int:
         """How many entries the server has whose signature is not in storage."""
-        # Both by an index: in state `accepted` everything owes one, and held ones stand in an index of their own.
-        accepted = self._connection.execute("SELECT sum(n) FROM counter WHERE state = 'accepted'").fetchone()[
-            0
-        ]
+        # Both flat: in state `accepted` everything owes one; what is held remembers its stage, and has an index for it.
+        sql = "SELECT sum(n) FROM counter WHERE state = 'accepted'"
+        accepted = self._connection.execute(sql).fetchone()[0]
         held = self._connection.execute(
-            "SELECT count(*) FROM entry WHERE stage = 'accepted' AND state = 'parked' AND uploaded_at IS NULL"
+            "SELECT count(*) FROM entry WHERE stage = 'accepted' AND uploaded_at IS NULL"
         ).fetchone()[0]
         return int(accepted or 0) + int(held)
 

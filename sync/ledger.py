@@ -27,7 +27,7 @@ from sync.policy import FAR_BACK, LINK_TRIES, HostNews, Limits, Pause, RetryBudg
 from sync.secret import redact
 from sync.server_clock import clock_offset, note_offset
 from sync.token_book import TokenBook
-from sync.ways_out import NO_WAYS, Stuck, Turn, Ways, next_way, turn
+from sync.ways_out import NO_WAYS, Stuck, Turn, Ways, news_of_turn, next_way, turn
 
 # So many different entries refused in a row, with no success between: something else is wrong, stop emptying the queue.
 SUSPICIOUS_REJECTIONS: Final = 5
@@ -201,6 +201,7 @@ class Ledger:
         way = next_way(Stuck(trouble), self._ways)
         if way is not None:
             records.take_detour(transaction, job.seq, records.Detour(way.value, trouble))
+            self.hosts.tell(Host.UPLOAD, news_of_turn(way), trouble, now)
             return
         records.park_accepted(transaction, job.seq, reason=trouble)
         # As when the storage refuses it: a server whose every URL is useless must not get the whole queue.

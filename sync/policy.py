@@ -209,6 +209,9 @@ def _way_closed(outcome: o.WayClosed, tried: Tried, now: datetime, limits: Limit
     """A few tries, then `ways_out.py` says where to turn. Never a pause: it is about one signature."""
     answered = outcome.status is not None and outcome.status < 500
     news = HostNews.ANSWERED if answered else HostNews.NONE
+    if tried.step is Step.UPLOAD:
+        # Its address was of no use and neither were our own credentials: more of the same would end here too.
+        news = HostNews.TROUBLED
     if outcome.lasting or tried.attempts + 1 >= min(WAY_TRIES, limits.max_attempts):
         return Verdict(Event.PARK, outcome.reason, news, counted=True)
     due_at = next_attempt_at(tried.attempts + 1, now=now, hint_s=None, limits=limits, rng=rng)

@@ -75,6 +75,15 @@ def next_way(stuck: Stuck, ways: Ways) -> Way | None:
     return None
 
 
+def news_of_turn(way: Way) -> HostNews:
+    """What it says of the upload host that an address is of no use.
+
+    Own credentials go at once, and how they fare tells. Another address may take its time or never come: until one
+    has proved itself, a server whose every address is useless must not get the whole queue.
+    """
+    return HostNews.NONE if way is Way.AMBIENT else HostNews.TROUBLED
+
+
 def turn(outcome: Setback, verdict: Verdict, stuck: Stuck, ways: Ways) -> tuple[Verdict, Turn | None]:
     """What follows for an entry whose upload, or way out, would be held for a person now.
 
@@ -93,6 +102,5 @@ def turn(outcome: Setback, verdict: Verdict, stuck: Stuck, ways: Ways) -> tuple[
     way = next_way(stuck, ways)
     if way is None:
         return replace(verdict, reason=stuck.trouble), None
-    # An address that ran out says nothing of its storage; one that was refused may.
-    host = HostNews.NONE if isinstance(outcome, o.UrlSpent) else verdict.host
+    host = news_of_turn(way) if isinstance(outcome, o.UrlSpent | o.UploadRefused) else verdict.host
     return replace(verdict, event=Event.RETRY, reason=outcome.reason, host=host), Turn(way, stuck.trouble)

@@ -82,9 +82,11 @@ def test_p4_another_url_from_the_server_completes_it(
     """The server is asked for another address, and the storage takes that one."""
     key = f"reissued/{bad_url.__name__}.png"
     with delivering(tmp_path, lambda *_: bad_url(seaweedfs, key, "s3v4")) as (tablet, api):
-        api.reissue_for = lambda row_id: seaweedfs.presign(key, ContentType="image/png")
+        another = seaweedfs.presign(key, ContentType="image/png")
+        api.reissue_for = lambda row_id: another
         tablet.environment["FIELDSYNC_UPLOAD__REISSUE_PATH"] = "/interventions/v2/mb/{id}/signature-url"
         story = Story(tablet, api, seaweedfs, key)
+        story.canaries.add_url(another)
         ended = story.run("sync", "--wait", "--json")
         assert (ended.code, ended.document["delivered"]) == (Exit.OK, 1), ended
         assert api.reissued == [501]

@@ -246,6 +246,47 @@ def test_p4_signer_that_gives_one_bad_url_after_the_other_is_given_up(asking: Sa
     one_record(asking)
 
 
+@pytest.mark.parametrize("url", ["expired", "get", "missing", "foreign"])
+def test_p4_server_whose_every_url_is_useless_does_not_get_the_whole_queue(
+    asking: SandboxRig, url: str
+) -> None:
+    """Every address is useless and no other is given: a few records show it, not the whole day's work."""
+    asking.sandbox.faults.add(Fault("url", route="unplanned", url=url, times=None))
+    asking.sandbox.faults.add(faults.answer("reissue", 404, times=None))
+    asking.capture_many(12)
+    asking.sync()
+    assert asking.counters["posts"] <= 3
+    assert asking.control("gate:upload")["mode"] == "closed"
+
+
+@pytest.mark.parametrize("key", [None, "AKIDAMBIENT"], ids=["no-key", "key-refused"])
+def test_p4_credentials_that_are_of_no_use_do_not_cost_the_whole_queue(
+    entitled: Callable[..., SandboxRig], key: str | None
+) -> None:
+    """Every address is useless and so are own credentials: the queue waits until somebody has looked."""
+    from tests.support.put_server import refuses
+
+    with PutServer(refuses("403 Forbidden", "AccessDenied")) as closed:
+        rig = entitled(key=key, upload__s3_endpoint=closed.url)
+        rig.sandbox.faults.add(Fault("url", route="unplanned", url="expired", times=None))
+        rig.capture_many(12)
+        rig.sync()
+        assert rig.counters["posts"] <= 3
+
+
+def test_p4_server_whose_urls_have_no_signature_is_served_at_full_width(
+    entitled: Callable[..., SandboxRig], s3: PutServer
+) -> None:
+    """The API gives plain addresses, as its sample shows: own credentials do the work, and nothing waits for a gate."""
+    rig = entitled()
+    rig.sandbox.faults.add(Fault("url", route="unplanned", url="unsigned", times=None))
+    rig.capture_many(9)
+    rig.sync()
+    assert rig.counts() == {"done": 9}
+    assert len(put_requests(s3)) == 9
+    one_record(rig, 9)
+
+
 def test_p4_released_entry_may_ask_again(asking: SandboxRig) -> None:
     """A person put the server right and lets the entry go on: all ways are open again."""
     asking.sandbox.faults.add(faults.bad_url("expired"))

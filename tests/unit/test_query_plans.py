@@ -12,7 +12,14 @@ import pytest
 from storage import claims, readiness
 from storage.prepared import Prepared
 from storage.queries import Reader
-from storage.readiness import DUE_UPLOADS, WAKE_DUE, Filter, due_sends_statement
+from storage.readiness import (
+    DUE_REISSUES,
+    DUE_UPLOADS,
+    PAUSED_REISSUES,
+    WAKE_DUE,
+    Filter,
+    due_sends_statement,
+)
 from tests.support.scratch import Scratch
 
 FILTERS = [Filter(*flags) for flags in itertools.product((True, False), repeat=3)]
@@ -88,6 +95,17 @@ def test_dependencies_are_looked_up_by_their_keys(scratch: Scratch) -> None:
 
 def test_claim_of_uploads_walks_what_is_owed_by_expiry(scratch: Scratch) -> None:
     assert_flat(plan(scratch, sql_of(scratch, DUE_UPLOADS)), "ix_entry_owed")
+
+
+@pytest.mark.parametrize("statement", [DUE_REISSUES, PAUSED_REISSUES], ids=["free", "paused"])
+def test_claim_of_calls_for_another_url_walks_what_is_owed(scratch: Scratch, statement: Prepared) -> None:
+    assert_flat(plan(scratch, sql_of(scratch, statement)), "ix_entry_owed")
+
+
+def test_owed_signatures_are_counted_without_reading_what_is_done(scratch: Scratch) -> None:
+    for sql, steps in plans_of(scratch, Reader.signatures_owed).items():
+        if "FROM entry" in sql:
+            assert_flat(steps, "ix_entry_unsigned")
 
 
 def test_waking_touches_only_what_waits(scratch: Scratch) -> None:
