@@ -5,16 +5,16 @@ folder). JWT payloads are read for owner and expiry only; checking them is the s
 only, because `fieldsync status` asks too. What was signed in is never in the database.
 """
 
-import binascii
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from sync.secret import Secret
-from sync.token_files import LONGEST_TOKEN, read_text, sync_folder, token_fault, token_in, write_private
+from sync.token_claims import ends_at, user_of
+from sync.token_files import read_text, sync_folder, token_fault, token_in, write_private
 
 FOLDER_NAME: Final = "tokens"  # inside the storage folder
 
@@ -128,7 +128,7 @@ class Credentials:
         for what, secret in (("bearer token", bearer), ("session token", session)):
             if fault := token_fault(secret.reveal()):
                 raise TokensRefused(f"The {what} {fault}.")
-        users = {user for user in (_user(bearer), _user(session)) if user}
+        users = {user for user in (user_of(bearer), user_of(session)) if user}
         if len(users) > 1:
             raise TokensRefused(
                 "The two tokens belong to different users. Sign in again and give both of one answer."
@@ -147,7 +147,7 @@ class Credentials:
             OSError: as `store`.
         """
         stale = self._best(owner)
-        users = {user for user in (_user(bearer), _user(session)) if user}
+        users = {user for user in (user_of(bearer), user_of(session)) if user}
         if stale is not None and stale.user and users and stale.user not in users:
             raise TokensRefused("The new tokens belong to another user than those they replace.")
         own = owner is not None and any(found.serves(owner) for found in self._defaults())
@@ -244,8 +244,8 @@ def _parsed(text: str | None) -> tuple[str | None, Secret, Secret] | None:
 
 
 def _candidate(bearer: Secret, session: Secret, owner: str | None, written_ns: int) -> _Candidate:
-    user = _user(session) or _user(bearer)
-    ends = [at for at in (_expires_at(bearer), _expires_at(session)) if at]
+    user = user_of(session) or user_of(bearer)
+    ends = [at for at in (ends_at(bearer), ends_at(session)) if at]
     return _Candidate(Tokens(bearer, session, owner or user, min(ends, default=None)), user, written_ns)
 
 
@@ -277,33 +277,3 @@ def _better(new: _Candidate, old: _Candidate, now: datetime) -> bool:
 def _status(tokens: Tokens, now: datetime) -> AuthStatus:
     expired = tokens.expires_at is not None and tokens.expires_at <= now
     return AuthStatus(tokens.owner, "expired" if expired else "ok", tokens.expires_at)
-
-
-def _claims(token: Secret) -> dict[str, Any]:
-    """The payload of a JWT, unverified; empty for whatever is not one."""
-    parts = token.reveal().split(".")
-    if len(parts) != 3 or len(parts[1]) > LONGEST_TOKEN:
-        return {}
-    body = parts[1].replace("-", "+").replace("_", "/")
-    try:
-        claims = json.loads(binascii.a2b_base64(body + "=" * (-len(body) % 4)))
-    except (ValueError, RecursionError):
-        return {}
-    return claims if isinstance(claims, dict) else {}
-
-
-def _user(token: Secret) -> str | None:
-    user = _claims(token).get("userId")
-    if isinstance(user, bool) or not isinstance(user, int | str):
-        return None
-    return str(user) or None
-
-
-def _expires_at(token: Secret) -> datetime | None:
-    exp = _claims(token).get("exp")
-    if isinstance(exp, bool) or not isinstance(exp, int | float):
-        return None
-    try:
-        return datetime.fromtimestamp(exp, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None

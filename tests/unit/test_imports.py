@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 OURS = ("config", "storage", "sync")
 
 # What configuration may know of the product: how secrets are held, where tokens are, how a problem is told.
-CONFIG_MAY_USE = {"sync.secret", "sync.credentials", "sync.token_files", "sync.errors"}
+CONFIG_MAY_USE = {"sync.secret", "sync.credentials", "sync.token_claims", "sync.token_files", "sync.errors"}
 # The only ones that know the settings; everybody else is handed plain values.
 MAY_USE_CONFIG = ("sync.app", "sync.entrypoints")
 
