@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from random import Random
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -52,7 +51,6 @@ class Trial:
     sandbox: Sandbox
     nursery: Nursery
     strategy: str
-    rng: Random
     numbers: Iterator[int]
     violations: list[Violation] = field(default_factory=list)
     taken: dict[str, Taken] = field(default_factory=dict)
