@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, func, select, text, update
+from sqlalchemy import bindparam, func, or_, select, text, update
 
 from storage.claims import doubt_clock
 from storage.database import Transaction
@@ -88,7 +88,8 @@ _RIVALS: Final = Prepared(
         ENTRY.c.start_at < bindparam("before"),
         ENTRY.c.creates == 1,
         ENTRY.c.server_id.is_(None),
-        ENTRY.c.request_digest.is_not(None),
+        # One that a recovery took for sent has no request of its own to show.
+        or_(ENTRY.c.request_digest.is_not(None), ENTRY.c.first_sent_at.is_not(None)),
     )
 )
 _OWN: Final = Prepared(

@@ -29,7 +29,7 @@ from sync.looking import Looked
 from sync.lookups import Lookups
 from sync.opening import open_pass
 from sync.outcome_kinds import InDoubt
-from sync.policy import RetryBudget
+from sync.policy import RetryBudget, Step
 from sync.reconcile import Patience, Strategy
 from sync.report import DrainReport
 from sync.rules import Ask, Rules
@@ -86,6 +86,7 @@ class Drain:
         self._lock = FileLock(database.folder.drain_lock)
         self._stop = threading.Event()
         self._stopped_s: float | None = None
+        self._took_job = False
         self._beat_s = float("-inf")
         self.abandoned = False
 
@@ -252,8 +253,11 @@ class Drain:
         looks: list[Work] = [] if look is None else [look]
         if self._pool.size > 1:
             return [*looks, *intake(idle - len(looks))]
-        # The only worker there is takes an upload first, whose URL spoils.
-        return [*intake(idle)] or looks
+        # The only worker there is takes turns: neither a busy day nor a long list may starve the other.
+        jobs = looks if self._took_job else []
+        jobs = jobs or [*intake(idle)] or looks
+        self._took_job = not any(job.step is Step.LOOKUP for job in jobs)
+        return jobs
 
     def _watch(self, ledger: Ledger) -> None:
         """Keep leases alive, end exchanges that take too long, and leave in time when asked to stop."""

@@ -375,6 +375,20 @@ def test_one_reading_serves_all_entries_in_doubt(device: SandboxRig) -> None:
     assert len(lists(device)) == 2, "the page, and the empty one behind it"
 
 
+def test_only_worker_takes_turns_between_sends_and_look_ups(tmp_path: Path) -> None:
+    """P3: one thing at a time and visit after visit; what is in doubt must not wait for a quiet day."""
+    with sandboxed(tmp_path, sync__concurrency=1) as device:
+        device.sandbox.faults.add(STORED)
+        id = device.capture(1)
+        device.sync()
+        device.time.passes(61)
+        device.capture_many(6, first=2)
+        device.sync()
+        methods = [each["method"] for each in device.sandbox.state.journal.requests()]
+        assert "GET" in methods[: methods.index("PUT") + 3], "looked up long before the queue was empty"
+        assert device.entry(id)["server_id"] is not None
+
+
 def test_offline_look_up_counts_for_nothing(device: SandboxRig) -> None:
     """P2: the tablet goes into a basement right after; a day there is no day of asking."""
     device.sandbox.faults.add(STORED)
