@@ -167,6 +167,8 @@ class Drain:
             finished = self._collect(0.1 if renewing else COLLECT_S)
             self._watch(ledger)
             if self.abandoned:
+                if finished:  # came in the last moment: an upload URL is given out only once
+                    self._commit(ledger, finished)
                 break
         return self._report(ledger, started_s)
 

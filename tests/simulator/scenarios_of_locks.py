@@ -136,6 +136,19 @@ def late_refusal(world: World, script: Script) -> Ends:
     return {id: "parked"}
 
 
+def answer_in_the_last_moment(world: World, script: Script) -> Ends:
+    """Told to stop; the answer comes just when the pass gives up waiting for it."""
+    first = a_known_record(world)
+    script.sends.append(wire.GOOD.later(14.0))
+    id = world.capture()
+    first.begin(PASS)
+    world.passes(1)
+    first.drain.stop()
+    world.until(lambda: not first.busy)
+    first.ends()
+    return {id: "done"}
+
+
 def dies_between_answer_and_commit(world: World, script: Script) -> Ends:
     """The 201 was read, and the process ends before it is written down."""
     first = a_known_record(world)
@@ -267,6 +280,7 @@ SCENARIOS = [
         "accepted, and shown: who is stopped blocks all until it ends",
         paused_and_never_heard_of,
     ),
+    Scenario("201-while-leaving", "what came back is written down before leaving", answer_in_the_last_moment),
     Scenario(
         "201-not-written",
         "an acceptance that was not written down is looked up",
