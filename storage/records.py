@@ -30,6 +30,7 @@ from storage.lifecycle import Event, State
 from storage.prepared import Prepared
 
 DETAIL_LIMIT: Final = 1024
+URL_LOST: Final = "signature_url_lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class Kept(StrEnum):
 
     STORED = "stored"  # the normal way
     ADOPTED = "adopted"  # it came late, and the entry had no id yet
+    URL_ONLY = "url_only"  # it came late: the id was known by then, the URL was not
     RECEIPT_ONLY = "receipt_only"  # it came late, and the entry has gone another way
     ID_TAKEN = "id_taken"  # the server named a record that another entry created
 
@@ -137,7 +139,8 @@ def record_accepted(
         at=now,
     )
     if not (mine or evidence):
-        return Kept.RECEIPT_ONLY, None
+        taken_url = row.request_digest == digest and _take_url(transaction, row, answer, now)
+        return (Kept.URL_ONLY if taken_url else Kept.RECEIPT_ONLY), None
     if taken:
         _park_sent(transaction, row, now)
         return Kept.ID_TAKEN, None
@@ -170,6 +173,26 @@ def record_accepted(
     if next_lease is not None:
         transaction.run(START_ATTEMPT, entry_seq=seq, n=next_lease.attempt_n, step="upload", started_at=now)
     return (Kept.STORED if mine else Kept.ADOPTED), next_lease
+
+
+def _take_url(transaction: Transaction, row: Held, answer: Answer, now: int) -> bool:
+    """A look-up or a person said the id before this answer came; its URL is given out only once, so it is used."""
+    url_lost = row.state is State.PARKED and row.stage is State.ACCEPTED and row.reason == URL_LOST
+    if not (row.state is State.ACCEPTED or url_lost) or row.lease_owner is not None:
+        return False
+    if row.server_id != answer.server_id or row.presigned_url is not None or answer.presigned_url is None:
+        return False
+    changes: dict[str, Any] = {
+        "presigned_url": answer.presigned_url,
+        "url_expires_at": answer.url_expires_at,
+        "url_received_at": now,
+        "reason": None,
+        "due_at": 0,
+        **freed(row),
+    }
+    return (
+        move(transaction, row, Event.RELEASE, **changes) if url_lost else change(transaction, row, **changes)
+    )
 
 
 def created_by_another(transaction: Transaction, seq: int, server_id: int) -> str | None:

@@ -99,6 +99,13 @@ SCENARIOS = [
         after_the_lease("discards", "discarded"),
     ),
     Scenario(
+        "url-taken-late",
+        "a person said the id first, and the answer in hand still brings the only URL",
+        after_the_lease("says_arrived", "done"),
+        without=("a_late_201_is_evidence",),
+        breaks="ENDS OTHERWISE",
+    ),
+    Scenario(
         "late-literal-lock",
         "a late outcome changes nothing, also where a person had the last word",
         after_the_lease("says_arrived", "parked", wire.LOST_ANSWER),

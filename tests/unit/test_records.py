@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import records
+from storage import doubts, records
 from storage.claims import Lease
 from storage.lifecycle import Event
 from storage.records import Kept, Result
@@ -188,6 +188,49 @@ def test_late_acceptance_ends_an_entry_that_owes_nothing_more(scratch: Scratch) 
     scratch.rescue()
     assert scratch.accept(2, lease, 502, url=None)[0] is Kept.ADOPTED
     assert (scratch.state(2), scratch.row(2)["done_at"]) == ("done", NOON_MS)
+
+
+@pytest.mark.parametrize("parked", [False, True], ids=["accepted", "parked"])
+def test_late_acceptance_brings_its_url_where_only_the_id_was_known(scratch: Scratch, parked: bool) -> None:
+    """A look-up or a person found it first. The URL is given out once, and here it is."""
+    lease = found_elsewhere(scratch, 501)
+    if parked:
+        scratch.park_accepted(1)
+    assert scratch.accept(1, lease, 501) == (Kept.URL_ONLY, None)
+    row = scratch.row(1)
+    assert (row["state"], row["stage"], row["reason"]) == ("accepted", None, None)
+    assert (row["presigned_url"], row["url_expires_at"]) == (URL, NOON_MS + 900_000)
+    assert scratch.receipts(1)[-1] == (1, 501, 0)
+    assert scratch.due_uploads() == [1]
+
+
+def test_late_acceptance_under_another_id_changes_nothing(scratch: Scratch) -> None:
+    """Two records of one entry: both ids are kept, and no URL of the one is used for the other."""
+    lease = found_elsewhere(scratch, 501)
+    before = scratch.row(1)
+    assert scratch.accept(1, lease, 502) == (Kept.RECEIPT_ONLY, None)
+    assert scratch.row(1) == before
+
+
+def test_late_acceptance_leaves_alone_what_waits_for_something_else(scratch: Scratch) -> None:
+    lease = found_elsewhere(scratch, 501)
+    scratch.park_accepted(1, "upload_forbidden")
+    before = scratch.row(1)
+    assert scratch.accept(1, lease, 501) == (Kept.RECEIPT_ONLY, None)
+    assert scratch.row(1) == before
+
+
+def found_elsewhere(scratch: Scratch, server_id: int) -> Lease:
+    """Sent, cut off and found in the list; the lease that its sender still believes in."""
+    lease = scratch.send(1)
+    scratch.rescue()
+    with scratch.database.write() as transaction:
+        (doubt,) = doubts.in_doubt(transaction)
+        found = Result("Found", "found_at_server", 5, status=200)
+        assert doubts.record_found(
+            transaction, doubt, server_id=server_id, status=200, answer="{}", result=found, now=NOON_MS
+        )
+    return lease
 
 
 def test_late_acceptance_of_another_request_is_only_a_receipt(scratch: Scratch) -> None:
