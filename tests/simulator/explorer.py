@@ -80,6 +80,10 @@ class Story:
     rng: Random
     chance: Chance
 
+    def __post_init__(self) -> None:
+        # In most stories nobody does: a record that was ordered excuses a second one.
+        self.person_speaks = self.rng.random() < 0.4
+
     def some_process(self) -> Process:
         """One that has no pass under way; a new one now and then, or where there is none."""
         free = [each for each in self.world.processes if not each.busy and not each.stopped]
@@ -96,7 +100,7 @@ class Story:
             (10, self.time_passes),
             (3, self.captures),
             (3, self.kills),
-            (2, self.stops),
+            (5, self.stops),
             (5, self.goes_on),
             (1, self.reboots),
             (1, self.clock_jumps),
@@ -104,7 +108,7 @@ class Story:
             (1, self.store_changes),
             (1, self.tokens_change),
             (2, self.person_resyncs),
-            (self.rng.choice([0, 0, 2]), self.person_settles),
+            (2, self.person_settles),
             (1, self.person_pauses),
             (3, self.is_told_to_stop),
         ]
@@ -115,7 +119,7 @@ class Story:
             else:
                 rng.choices(happenings, weights)[0][1]()
             world.watch()
-            for _ in range(rng.randint(0, 30)):
+            for _ in range(rng.randint(0, rng.choice([4, 12, 40]))):
                 if not world.scheduler.step(latest=world.scheduler.t + 50):
                     break
                 world.check()
@@ -151,9 +155,13 @@ class Story:
         """SIGSTOP: the whole process, wherever its threads are."""
         busy = [each for each in self.world.processes if each.busy]
         if busy:
-            process = self.rng.choice(busy)
+            sending = [each for each in busy if each.pool.in_flight]
+            process = self.rng.choice(sending or busy)
             process.stopped = True
             self.world.note(f"{process}: is stopped")
+            if self.rng.random() < 0.5:  # beyond its lease, where a person may act on what it has in hand
+                self.world.passes(self.world.rules.lease_s + 10)
+                self.person_settles()
 
     def goes_on(self) -> None:
         for process in self.world.processes:
@@ -194,7 +202,10 @@ class Story:
         )()
 
     def person_settles(self) -> None:
-        id = self.rng.choice(list(self.world.captured))
+        if not self.person_speaks:
+            return
+        sending = [id for id in self.world.captured if self.world.state(id) == "sending"]
+        id = self.rng.choice(sending or list(self.world.captured))
         self.rng.choice(
             [
                 self.world.says_not_arrived,

@@ -27,13 +27,16 @@ PROCESSES = 2
 
 # What is taken out, and after how many seeds it has to be noticed at the latest: several times what it took.
 PLANTED = [
-    ("doubt_is_a_state_of_its_own", 100),
+    ("doubt_is_a_state_of_its_own", 200),
     ("done_means_that_the_etag_was_compared", 300),
-    ("doubt_clock_starts_when_the_sender_can_send_no_more", 100),
-    ("lock_for_the_life_of_the_sender", 100),
-    ("a_201_is_one_commit", 500),
-    ("pages_of_a_gateway_are_doubt", 800),
-    ("lock_is_kept_while_a_thread_may_still_send", 1500),
+    ("doubt_clock_starts_when_the_sender_can_send_no_more", 200),
+    ("last_miss_lies_a_gap_behind_the_settling_time", 200),
+    ("taking_a_row_ends_its_lease", 100),
+    ("lock_for_the_life_of_the_sender", 500),
+    ("a_person_waits_for_a_live_lease", 1500),
+    ("a_201_is_one_commit", 2000),
+    ("pages_of_a_gateway_are_doubt", 1500),
+    ("lock_is_kept_while_a_thread_may_still_send", 2000),
 ]
 
 
