@@ -141,7 +141,9 @@ class Lookups:
             case Do.PARK:
                 doubts.park(transaction, doubt, reason=ruling.reason or reconcile.HELD_REASON)
             case Do.SEND:
-                doubts.take_for_absent(transaction, doubt)
+                if not doubts.take_for_absent(transaction, doubt):
+                    # Refused by the storage: never a reason to come back at once, and again and again.
+                    self._later(transaction, doubt, now, max(self.patience.gap_s, 1.0))
             case Do.RESTART:
                 doubts.restart_clock(transaction, doubt, now=now.ms, mono_ms=now.mono_ms, boot=now.boot)
             case Do.WAIT | Do.LOOK | Do.FOUND:

@@ -275,7 +275,7 @@ def test_second_drain_ends_with_7_and_may_be_tried_again(device: Device, sandbox
     [
         ("API__BASE_URL", "", "api.base_url"),
         ("UPLOAD__ALLOW_INSECURE_LOOPBACK", "false", "api.base_url"),
-        ("SYNC__IN_DOUBT", "lookup", "sync.in_doubt"),
+        ("SYNC__IN_DOUBT", "guess", "sync.in_doubt"),
         ("SYNC__LEASE_S", "soon", "sync.lease_s"),
     ],
 )
