@@ -24,7 +24,7 @@ from sync.reconcile import Strategy
 from sync.scheduler import Worker
 from sync.transport import ApiRequest
 from tests.support.polling import eventually
-from tests.support.rig import FakeRig, FakeServer, FakeTime, Rig, said, stored
+from tests.support.rig import FakeRig, FakeServer, FakeTime, Rig, said, stored, unsigned
 
 NO_LINK = Failure(FailureKind.CONNECT, fully_written=False, detail="")
 LOST = Failure(FailureKind.DISCONNECTED, fully_written=True, detail="")
@@ -233,6 +233,26 @@ def test_p9_budget_of_seven_days_is_seven_days_that_went_by(
     assert ends[0][:2] == ("parked", "attempts_exhausted")
 
 
+def test_p9_jump_during_the_try_that_fails_uses_up_no_budget(tmp_path: Path) -> None:
+    """The second try of an upload is under way when the clock jumps by eight days: its first was a minute ago."""
+    time = FakeTime(START)
+    server = FakeServer()
+    tries = iter(({}, {"days": 8}))
+
+    def put(url: str, md5: str) -> Exchange:
+        time.jumps(**next(tries, {}))
+        return said(500)
+
+    server.on_put = put
+    rig = FakeRig(tmp_path / "outbox", server, time)
+    id = rig.capture(1)
+    rig.sync()
+    time.passes(60)
+    rig.sync()
+    assert (rig.entry(id)["state"], rig.entry(id)["attempts"]) == ("accepted", 2)
+    rig.close()
+
+
 @pytest.mark.parametrize("jump", JUMPS)
 def test_p9_lease_stands_through_a_jump(tmp_path: Path, jump: dict[str, float]) -> None:
     """The clock jumps between the claim and the first byte: nothing is sent twice, nothing is taken for lost."""
@@ -282,7 +302,7 @@ def test_p9_stored_lease_moves_with_the_clock(tmp_path: Path, jump: dict[str, fl
     server.on_send = send
     rig.capture_many(2)
     with rig.database.write() as transaction:
-        transaction.cursor.execute("UPDATE entry SET has_signature = 0")
+        unsigned(transaction)
     rig.sync()
     assert rig.counts() == {"done": 2}
     assert seen == [pytest.approx(120.0, abs=1)]
