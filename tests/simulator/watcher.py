@@ -142,7 +142,7 @@ class Watcher:
         earlier = {each.body for each in self._world.server.requests if each.key == captured.id}
         if earlier - {request.body}:
             self._world.violated(f"BYTES: entry {captured.id[-4:]} is sent with another body")
-        if captured.doubted_s is not None and not captured.ordered:
+        if captured.doubted_s is not None and not captured.ordered and not captured.taken_by_person:
             waited_s = self._world.scheduler.t - captured.doubted_s
             if waited_s < self._world.settles_after_s:
                 self._world.violated(
