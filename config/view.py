@@ -22,6 +22,8 @@ from sync.secret import MASK, redact
 from sync.token_files import read_token, token_fault
 
 _GATEWAY_GIVES_UP_S = 29
+# Below these an absence in the list proves less than the promise needs (docs/adr/0003).
+_LEAST_WAIT_S = 60
 
 
 def public_view(settings: Settings) -> dict[str, Any]:
@@ -94,6 +96,17 @@ def advice(settings: Settings) -> tuple[ConfigProblem, ...]:
     if settings.api.read_timeout_s <= _GATEWAY_GIVES_UP_S:
         what = f"gives up before the API's gateway does ({_GATEWAY_GIVES_UP_S} s): more entries end in doubt"
         add("api.read_timeout_s", "read_timeout_short", what, "Make it longer.")
+    if (
+        settings.sync.in_doubt == "lookup"
+        and min(settings.sync.settle_s, settings.sync.lookup_gap_s) < _LEAST_WAIT_S
+    ):
+        what = f"with sync.lookup_gap_s leaves a slow server less than {2 * _LEAST_WAIT_S} s: it may create twice"
+        add(
+            "sync.settle_s",
+            "settle_short",
+            what,
+            f"Make both at least {_LEAST_WAIT_S}; shorter is for trials.",
+        )
     if settings.web.host not in LOOPBACK:
         what = "is not this machine alone: whoever reaches it sees names and orders a resync"
         add("web.host", "web_not_loopback", what, "Use 127.0.0.1, and a tunnel to look from elsewhere.")

@@ -215,6 +215,8 @@ def test_check_of_a_bare_device_advises_and_is_content(tablet: Tablet) -> None:
         ("API__TOKEN_FILE", "/nowhere/token", "token_file_unusable"),
         ("API__TOKEN", "two words", "token_unusable"),
         ("WEB__HOST", "0.0.0.0", "web_not_loopback"),
+        ("SYNC__SETTLE_S", "59", "settle_short"),
+        ("SYNC__LOOKUP_GAP_S", "1", "settle_short"),
     ],
 )
 def test_advice_names_what_works_but_is_not_meant(tablet: Tablet, name: str, value: str, code: str) -> None:
