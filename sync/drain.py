@@ -16,7 +16,7 @@ from storage import claims, control, damage, readiness
 from storage.database import Database, Transaction
 from storage.locks import FileLock, Holder
 from storage.queries import Reader
-from sync import clock_jump
+from sync import clock_jump, sign_in
 from sync.clock import Clock
 from sync.credentials import Tokens
 from sync.delivery import Done, Job, Work
@@ -210,7 +210,7 @@ class Drain:
             # An earlier try that was not committed has counted for nothing.
             ledger.restore(before)
             for each in renewed:
-                self._intake.note_renewed(transaction, ledger, each, self._clock)
+                sign_in.note_renewed(transaction, ledger, each, self._clock)
             return self._turn(transaction, ledger, finished)
 
         return written(self._database, turn, within_s=self._rules.exchange_limit_s)
@@ -243,10 +243,10 @@ class Drain:
 
     def _claim(self, transaction: Transaction, ledger: Ledger, active: list[Work], idle: int) -> list[Work]:
         """At most one look-up, for it serves all that are due for one, and what the intake can take in hand."""
-        probing = self._intake.let_go(transaction, ledger)
+        probing = sign_in.let_go(transaction, ledger)
 
         def tokens_of(owner: str | None) -> Tokens | None:
-            return self._intake.usable_tokens(transaction, ledger, owner, self._clock)
+            return sign_in.usable_tokens(transaction, ledger, owner, self._clock)
 
         def intake(idle: int) -> list[Job]:
             return self._intake.claim(transaction, ledger, active, idle, self._clock, probing=probing)

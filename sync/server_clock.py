@@ -42,6 +42,11 @@ def clock_offset(transaction: Transaction) -> float | None:
     return None if known is None else float(known["offset_s"])
 
 
+def server_ms(now: datetime, offset_s: float | None) -> int | None:
+    """This moment by the server's clock, in epoch milliseconds; None where that was never measured."""
+    return None if offset_s is None else to_ms(now + timedelta(seconds=offset_s))
+
+
 def sure_server_time(transaction: Transaction, clock: Clock) -> datetime | None:
     """What time it is by the server, where that is sure: two answers agreed, and the device has not restarted since.
 

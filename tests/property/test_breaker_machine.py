@@ -14,8 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sync import gate as g
 from sync.gate import TROUBLES_TO_CLOSE, Gate, Host, Mode
 from sync.hosts import Hosts
-from sync.intake import _width
 from sync.policy import HostNews
+from sync.widths import width_of
 
 WORKERS = 16
 CAP_S = 120.0
@@ -46,7 +46,7 @@ class Breaker(RuleBasedStateMachine):
     def claim(self, idle: int) -> None:
         """As many requests as the gate lets out now, and never more than one where it is not open."""
         before = self.in_flight
-        width = _width(self.hosts, Host.API, self.now, before, min(idle, WORKERS - before))
+        width = width_of(self.hosts, Host.API, self.now, before, min(idle, WORKERS - before))
         if self.gate.mode is not Mode.OPEN:
             assert width <= 1, "one probe"
             assert width == 0 or before == 0, "and nobody beside it"
