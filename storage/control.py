@@ -22,6 +22,7 @@ REPORT: Final = "report"  # what the worker is doing, or did last, for those who
 WORKER: Final = "worker"  # {"pid", "since", "beat_at"}
 CLOCK: Final = "clock"  # {"offset_s", "samples"}
 SENDS: Final = "sends"  # how many sends were begun: a copy of the database that knows fewer is an older one
+REJECTIONS: Final = "rejections"  # ids refused for good in a row: nobody has got through since
 LAST_SUCCESS: Final = "last_success"
 SUSPECTS: Final = "suspects"  # {reason: ids in a row}: what was met, and nobody has got through since
 ALONE: Final = "alone"  # ids of entries that met something while others got through

@@ -106,7 +106,7 @@ def resume(database: Database, clock: Clock) -> bool:
     """Let the queue go on, whoever held it; whether it was held."""
     with database.write() as transaction:
         was_held = control.clear(transaction, control.PAUSE)
-        control.clear(transaction, "rejections")
+        control.clear(transaction, control.REJECTIONS)
         control.wake(transaction, now=clock.now_ms())
         return was_held
 

@@ -1,4 +1,4 @@
-"""One attempt at one entry, top to bottom: build the request, send it, name what came back; or put the signature.
+"""One attempt at one entry, top to bottom: send the request, name what came back; or put the signature.
 
 Runs in a worker thread and touches no row: it reads the image and asks whether the lease still stands. What it
 answers is written down by `ledger.py` before anything else happens to the entry.
@@ -7,30 +7,25 @@ answers is written down by `ledger.py` before anything else happens to the entry
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from storage import claims, signatures
-from storage.claims import Lease
 from storage.database import Database
-from storage.digests import text_sha256
 from storage.errors import StorageProblem
-from storage.readiness import Due
 from sync import outcome as o
-from sync.answer import http_date
 from sync.clock import Clock
 from sync.credentials import Tokens
-from sync.detours import AmbientPutter, Direct, put_directly
-from sync.exchange import Exchange, Failure, FailureKind, LeaseGone, Reply
+from sync.detours import AmbientPutter, put_directly
+from sync.exchange import Exchange, Failure, FailureKind, LeaseGone
+from sync.exchange_facts import clock_offset_s, request_id
+from sync.job import Done, Finished, Job, Work
 from sync.listing import UNAVAILABLE
-from sync.looking import Looked, LookJob, look_up, unread
-from sync.operations.operation import Operation
+from sync.looking import LookJob, look_up, unread
 from sync.policy import Step
 from sync.presigned_url import UploadImpossible, UrlRules, read_url
 from sync.s3_location import PlaceRules
 from sync.secret import redact
-from sync.ways_out import NOT_STUCK, Stuck
 
 if TYPE_CHECKING:
     from sync.transport import ApiRequest
@@ -54,81 +49,6 @@ class Putter(Protocol):
 
     def put(self, url: str, body: bytes, *, mime_type: str, md5_hex: str) -> Exchange: ...
     def abort(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One step of one entry, claimed for one worker."""
-
-    step: Step
-    seq: int
-    id: str
-    kind: str
-    attempts: int
-    attempt_n: int
-    first_attempt_at: datetime | None
-    owner: str | None
-    has_signature: bool
-    repeat: bool  # it was sent, or its upload tried, before
-    lease: Lease
-    digest: str
-    request: ApiRequest | None = None
-    operation: Operation | None = None
-    tokens: Tokens | None = None
-    tokens_proven: bool = False
-    probe: bool = False  # it asks whether the tokens of a held owner are good again
-    url: str | None = None
-    url_expires_at: datetime | None = None
-    clock_offset_s: float | None = None
-    link_failures: int = 0
-    stuck: Stuck = NOT_STUCK  # what is known of a URL that cannot be used, and the way that is tried instead
-    pointer: str = ""  # where the answer to a reissue holds the URL
-    direct: Direct | None = None  # an upload with the machine's own credentials
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How a job ended. `outcome` None: the lease was gone before the first byte, and nothing was sent."""
-
-    job: Job
-    outcome: o.Outcome | None
-    duration_ms: int
-    request_id: str | None = None
-    clock_offset_s: float | None = None
-    url_trouble: str | None = None  # why the URL of an acceptance cannot be used
-    url_expires_at: datetime | None = None  # when that URL says that it ends
-
-
-# What a worker is given, and what it answers.
-Work = Job | LookJob
-Done = Finished | Looked
-
-
-class RequestDamaged(Exception):
-    """What is stored for this entry is not what was captured; it must not be sent."""
-
-
-def build_request(due: Due, operation: Operation, path: str) -> tuple[ApiRequest, str]:
-    """The request of this entry and its digest. Fixed at the first send: a repeat is the same, byte for byte.
-
-    Raises:
-        RequestDamaged: the stored payload changed since it was captured, or its target is unknown.
-    """
-    from sync.transport import ApiRequest
-
-    if text_sha256(due.payload) != due.payload_sha256:
-        raise RequestDamaged("the stored payload is not what was captured")
-    if due.request_path is not None and due.request_body is not None:
-        path, body = due.request_path, due.request_body
-    else:
-        target = due.target_id if due.target_id is not None else due.target_entry_id
-        if operation.needs_target and target is None:
-            raise RequestDamaged("the server id of the intervention it changes is not known")
-        path, body = path.replace("{id}", str(target)), due.payload
-    digest = text_sha256(f"{operation.method} {path}\n{body}")
-    if due.request_digest not in (None, digest):
-        raise RequestDamaged("the stored request is not what was sent before")
-    return ApiRequest(operation.method, path, body.encode(), due.idempotency_key), digest
 
 
 class Deliverer:
@@ -178,7 +98,7 @@ class Deliverer:
         duration_ms = int((self._clock.monotonic_s() - started_s) * 1000)
         trouble, expires_at = self._judge_url(job, outcome)
         return Finished(
-            job, outcome, duration_ms, _request_id(exchange), clock_offset_s(exchange), trouble, expires_at
+            job, outcome, duration_ms, request_id(exchange), clock_offset_s(exchange), trouble, expires_at
         )
 
     def _judge_url(self, job: Job, outcome: o.Outcome | None) -> tuple[str | None, datetime | None]:
@@ -294,26 +214,3 @@ def _unexpected(job: Job, error: BaseException) -> o.Outcome:
             reason="answer_lost", sentence="Sending broke off inside this program.", detail=detail
         )
     return o.LocalFault(reason="local_fault", sentence="This program failed at this step.", detail=detail)
-
-
-def _request_id(exchange: Exchange | None) -> str | None:
-    """The name under which the other side's support finds this exchange."""
-    if not isinstance(exchange, Reply):
-        return None
-    for header in ("x-amzn-requestid", "x-amz-request-id", "x-request-id", "apigw-requestid"):
-        if value := exchange.headers.get(header):
-            return redact(value)[:120]
-    return None
-
-
-def clock_offset_s(exchange: Exchange | None) -> float | None:
-    """Server time minus device time by the answer's Date header; None where it does not tell."""
-    if not isinstance(exchange, Reply) or exchange.sent_at is None or exchange.received_at is None:
-        return None
-    server = http_date(exchange.headers.get("date", ""))
-    # A year that no server is in would break every later sum of instants, and it would be stored.
-    if server is None or not 2000 <= server.year < 2200:
-        return None
-    midpoint = exchange.sent_at + (exchange.received_at - exchange.sent_at) / 2
-    # Date has whole seconds: on average it is half a second behind the moment it names.
-    return (server - midpoint).total_seconds() + 0.5

@@ -18,8 +18,8 @@ from storage.guarded import from_ms, to_ms
 from storage.readiness import Due
 from storage.records import Detour, park_unsent, take_detour
 from sync.credentials import Tokens
-from sync.delivery import Job
 from sync.detours import Direct, ReissueCall
+from sync.job import Job
 from sync.policy import Step
 from sync.ways_out import NO_WAYS, URL_LOST, Stuck, Way, Ways, next_way
 

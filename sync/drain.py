@@ -19,11 +19,11 @@ from storage.queries import Reader
 from sync import clock_jump, sign_in
 from sync.clock import Clock
 from sync.credentials import Tokens
-from sync.delivery import Done, Job, Work
 from sync.durable import written
 from sync.gate import Host, Mode
 from sync.hosts import Hosts
 from sync.intake import Intake
+from sync.job import Done, Job, Work
 from sync.ledger import Ledger
 from sync.looking import Looked
 from sync.lookups import Lookups

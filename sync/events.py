@@ -17,21 +17,11 @@ from sync.secret import MASK, Secret, redact
 
 WORKER_STARTED: Final = "worker_started"
 WORKER_STOPPED: Final = "worker_stopped"
-ENTRY_CAPTURED: Final = "entry_captured"
-ENTRY_MOVED: Final = "entry_moved"
-DRAIN_STARTED: Final = "drain_started"
 DRAIN_ENDED: Final = "drain_ended"
 DRAIN_FAILED: Final = "drain_failed"
-ATTEMPT_STARTED: Final = "attempt_started"
 ATTEMPT_ENDED: Final = "attempt_ended"
 GATE_CLOSED: Final = "gate_closed"
-GATE_OPENED: Final = "gate_opened"
-QUEUE_PAUSED: Final = "queue_paused"
-QUEUE_RESUMED: Final = "queue_resumed"
-LEASES_VOIDED: Final = "leases_voided"
-TOKENS_CHANGED: Final = "tokens_changed"
 CLOCK_JUMPED: Final = "clock_jumped"
-CONFIG_ADVICE: Final = "config_advice"
 UNCAUGHT: Final = "uncaught"
 
 # At DEBUG these print whole requests: every header, every signed address.

@@ -19,12 +19,13 @@ from storage.records import park_unsent
 from sync import holds, sign_in
 from sync.clock import Clock
 from sync.credentials import Tokens
-from sync.delivery import Job, RequestDamaged, Work, build_request
 from sync.detour_intake import Detours, accepted_job, direct
 from sync.gate import Host
+from sync.job import Job, Work
 from sync.ledger import Ledger
 from sync.operations import UnknownKind, by_kind
 from sync.policy import Step
+from sync.request import RequestDamaged, build_request
 from sync.server_clock import clock_offset, server_ms
 from sync.widths import owed, signed_width, width_of
 

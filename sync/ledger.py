@@ -1,4 +1,4 @@
-"""Writes down how a job ended: attempt, receipt, new state, and what it says about hosts, owners and the queue.
+"""Writes down how a job ended: what the API or the storage took here, what did not succeed by `setbacks.py`.
 
 Each call runs inside the drain's transaction; what it answers may only be acted on after that has been committed.
 """
@@ -6,49 +6,31 @@ Each call runs inside the drain's transaction; what it answers may only be acted
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from random import Random
 from typing import Final
 
 from storage import control, readiness, records
-from storage.claims import doubt_clock
 from storage.database import Transaction
-from storage.guarded import from_ms, to_ms
-from storage.lifecycle import Event
-from storage.records import Answer, Kept, Result
-from sync import holds, policy, second_opinion
+from storage.guarded import to_ms
+from storage.records import Answer, Kept
+from sync import holds, second_opinion
 from sync import outcome as o
 from sync.clock import Clock
-from sync.delivery import Finished, Job
 from sync.gate import Host
-from sync.hosts import Hosts, Snapshot, upload_key
-from sync.policy import FAR_BACK, LINK_TRIES, HostNews, Limits, Pause, RetryBudget, Step, Tried, Verdict
-from sync.secret import redact
+from sync.hosts import Hosts, Snapshot
+from sync.job import Finished, Job, host_of, result_of
+from sync.policy import FAR_BACK, HostNews, Limits, RetryBudget, Step
 from sync.server_clock import clock_offset, note_offset
+from sync.setbacks import Setbacks
+from sync.tally import Tally
 from sync.token_book import TokenBook
-from sync.ways_out import NO_WAYS, Stuck, Turn, Ways, news_of_turn, next_way, turn
+from sync.ways_out import NO_WAYS, Stuck, Ways, news_of_turn, next_way
 
-# So many different entries refused in a row, with no success between: something else is wrong, stop emptying the queue.
-SUSPICIOUS_REJECTIONS: Final = 5
 _NOTE_EVERY_S: Final = 1.0
 # A probe that ends like this leaves its owner held.
 _SAYS_NOTHING_OF_TOKENS: Final = (o.AuthRequired, o.Unreachable, o.NotOurs, o.LocalFault)
-
-
-@dataclass(slots=True)
-class Tally:
-    """What this pass has done so far."""
-
-    sent: int = 0
-    uploaded: int = 0
-    delivered: int = 0
-    stopped_by: str | None = None
-    sent_kinds: set[str] = field(default_factory=set)
-    renewals: list[str | None] = field(default_factory=list)  # owners whose tokens are to be asked for
-
-    def copy(self) -> Tally:
-        return replace(self, sent_kinds=set(self.sent_kinds), renewals=list(self.renewals))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +63,8 @@ class Ledger:
         self.book = book
         self.budget = budget
         self.tally = Tally()
-        self._limits = limits
         self._clock = clock
-        self._rng = rng
+        self._setbacks = Setbacks(hosts, book, limits, clock, rng, ways)
         self._success_at: datetime | None = None
         self._offset_at: datetime | None = None
 
@@ -125,24 +106,7 @@ class Ledger:
         if isinstance(outcome, o.UrlIssued):
             self._url_issued(transaction, finished, outcome, now)
             return None
-        # As stored now: a jump of the clock during the exchange has moved it.
-        first_at = readiness.first_attempt_at(transaction, job.seq)
-        tried = Tried(
-            job.step, job.attempts, None if first_at is None else from_ms(first_at), job.link_failures
-        )
-        verdict = policy.decide(outcome, tried, now=now, limits=self._limits, rng=self._rng)
-        verdict = second_opinion.weigh(
-            transaction,
-            job,
-            outcome,
-            verdict,
-            tried,
-            sent_some=job.kind in self.tally.sent_kinds,
-            now=now,
-            limits=self._limits,
-            rng=self._rng,
-        )
-        self._set_back(transaction, finished, outcome, verdict, now)
+        self._setbacks.record(transaction, finished, outcome, self.tally, now)
         return None
 
     def _accepted(
@@ -168,7 +132,7 @@ class Ledger:
             job.seq,
             job.lease,
             answer,
-            _result(finished, outcome),
+            result_of(finished, outcome),
             digest=job.digest,
             now=to_ms(now),
             upload_next=upload_next and trouble is None,
@@ -218,7 +182,7 @@ class Ledger:
             transaction,
             job.seq,
             job.lease,
-            _result(finished, outcome),
+            result_of(finished, outcome),
             url=outcome.url,
             expires_at=None if outcome.expires_at is None else to_ms(outcome.expires_at),
             now=to_ms(now),
@@ -228,7 +192,7 @@ class Ledger:
         self.hosts.tell(Host.API, HostNews.ANSWERED, "", now)
         self.budget.succeeded()
         self.tally.sent_kinds.add(job.kind)
-        control.clear(transaction, "rejections")
+        control.clear(transaction, control.REJECTIONS)
         second_opinion.got_through(transaction, now)
         readiness.forgive(transaction, below=FAR_BACK)
         self._note_success(transaction, now)
@@ -244,74 +208,10 @@ class Ledger:
         self._note_success(transaction, now)
         job = finished.job
         if records.record_uploaded(
-            transaction, job.seq, job.lease, _result(finished, outcome), now=to_ms(now)
+            transaction, job.seq, job.lease, result_of(finished, outcome), now=to_ms(now)
         ):
             self.tally.uploaded += 1
             self.tally.delivered += 1
-
-    def _set_back(
-        self,
-        transaction: Transaction,
-        finished: Finished,
-        outcome: policy.Setback,
-        verdict: Verdict,
-        now: datetime,
-    ) -> None:
-        job, now_ms = finished.job, to_ms(now)
-        if verdict.pause is Pause.OWNER:
-            verdict = self._weighed(transaction, job, outcome, verdict, now)
-        detour: Turn | None = None
-        if job.step is not Step.SEND:
-            verdict, detour = turn(outcome, verdict, job.stuck, self._ways)
-        due_at = verdict.due_at
-        if job.step is not Step.SEND and verdict.link_failure and job.link_failures + 1 >= LINK_TRIES:
-            # Its host was in reach and it still failed: from here on the trouble is its own, and so is the wait.
-            due_at = policy.next_attempt_at(
-                job.link_failures + 1, now=now, hint_s=None, limits=self._limits, rng=self._rng
-            )
-        setback = records.Setback(
-            event=verdict.event,
-            reason=verdict.reason,
-            due_at=0 if due_at is None else to_ms(due_at),
-            counted=verdict.counted,
-            link_failure=verdict.link_failure,
-            yields=verdict.yields if job.step is Step.SEND else 0,
-            certainly_created=verdict.certainly_created,
-            doubt=doubt_clock(now_ms, self._clock.monotonic_ms(), self._clock.boot())
-            if verdict.event is Event.DOUBT
-            else None,
-            detour=None if detour is None else records.Detour(detour.way.value, detour.trouble),
-        )
-        records.record_setback(
-            transaction, job.seq, job.lease, setback, _result(finished, outcome), now=now_ms
-        )
-        self.hosts.tell(host_of(job), verdict.host, verdict.reason, now, verdict.hold_s)
-        if verdict.pause is Pause.OWNER:
-            holds.hold_owner(
-                transaction, job.owner, job.tokens, outcome.sentence, now, seq=job.seq, probe=job.probe
-            )
-            self.tally.stopped_by = verdict.reason
-        elif verdict.pause is Pause.QUEUE:
-            self._pause(transaction, verdict.reason, outcome.sentence, now)
-        if isinstance(outcome, o.Rejected):
-            self._count_rejection(transaction, job.id, now)
-
-    def _weighed(
-        self, transaction: Transaction, job: Job, outcome: policy.Setback, verdict: Verdict, now: datetime
-    ) -> Verdict:
-        """Whether a refused sign-in holds its owner: not where others have shown that it is about this entry."""
-        assert job.tokens is not None, "a send has tokens"
-        current = self.book.of(job.owner)
-        if current is not None and current.fingerprint() != job.tokens.fingerprint():
-            return replace(verdict, pause=None)  # of a pair that is no longer used
-        perhaps = isinstance(outcome, o.AuthRequired) and outcome.perhaps_only_this
-        if perhaps and self.book.is_proven(transaction, job.tokens):
-            return replace(verdict, pause=None)  # proved meanwhile: the next answer is read in that light
-        wait_s = holds.wait_alone_s(transaction, job.owner, job.tokens, job.seq, now)
-        if wait_s is None:
-            return verdict
-        due_at = now + timedelta(seconds=wait_s)
-        return replace(verdict, pause=None, reason=holds.ALONE, due_at=due_at)
 
     def _note_success(self, transaction: Transaction, now: datetime) -> None:
         # Once a second is enough for people, and a drain has hundreds.
@@ -325,30 +225,3 @@ class Ledger:
             return
         self._offset_at = now
         note_offset(transaction, offset_s, self._clock)
-
-    def _count_rejection(self, transaction: Transaction, id: str, now: datetime) -> None:
-        ids = [*(control.get(transaction, "rejections") or []), id]
-        control.put(transaction, "rejections", ids[-SUSPICIOUS_REJECTIONS:], now=to_ms(now))
-        if len(set(ids)) >= SUSPICIOUS_REJECTIONS:
-            sentence = f"{SUSPICIOUS_REJECTIONS} entries in a row were refused for good."
-            self._pause(transaction, "rejections_suspicious", sentence, now)
-
-    def _pause(self, transaction: Transaction, reason: str, detail: str, now: datetime) -> None:
-        holds.pause_queue(transaction, reason, detail, now)
-        self.tally.stopped_by = reason
-
-
-def host_of(job: Job) -> Host | str:
-    """The gate that this job has to pass."""
-    return upload_key(job.url) if job.step is Step.UPLOAD else Host.API
-
-
-def _result(finished: Finished, outcome: o.Outcome) -> Result:
-    return Result(
-        outcome=type(outcome).__name__,
-        reason=outcome.reason,
-        duration_ms=finished.duration_ms,
-        status=outcome.status,
-        detail=redact(outcome.detail),
-        request_id=finished.request_id,
-    )

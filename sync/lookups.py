@@ -20,13 +20,13 @@ from sync.clock import Clock
 from sync.credentials import Tokens
 from sync.gate import Host, Mode
 from sync.hosts import Hosts
-from sync.ledger import Tally
 from sync.looking import ListCall, Looked, LookJob
 from sync.matching import Item, Kind, Match, Traits, Wanted, Window
 from sync.operations import UnknownKind, by_kind
 from sync.policy import HostNews, Step
 from sync.reconcile import Do, Now, Patience, Ruling, Seen, Strategy
 from sync.server_clock import clock_offset
+from sync.tally import Tally
 
 _MOST_AT_ONCE: Final = 500
 

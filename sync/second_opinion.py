@@ -17,7 +17,7 @@ from storage.guarded import to_ms
 from storage.lifecycle import Event
 from sync import outcome as o
 from sync import policy
-from sync.delivery import Job
+from sync.job import Job
 from sync.policy import HostNews, Limits, Step, Tried, Verdict
 
 # Different entries that met the same in a row, with no success between: two is everybody, five is so even after one

@@ -14,7 +14,7 @@ from storage.database import Transaction
 from sync import holds
 from sync.clock import Clock
 from sync.credentials import Tokens
-from sync.delivery import Work
+from sync.job import Work
 from sync.ledger import Ledger
 from sync.policy import Step
 from sync.server_clock import clock_offset, sure_server_time

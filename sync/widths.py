@@ -14,9 +14,9 @@ from storage import readiness
 from storage.database import Transaction
 from storage.readiness import Due
 from storage.upload_host import upload_host
-from sync.delivery import Job, Work
 from sync.gate import Gate, Host, Mode
 from sync.hosts import Hosts, second_opinion_after, upload_key
+from sync.job import Job, Work
 from sync.policy import LINK_TRIES, Step
 from sync.server_clock import clock_offset, server_ms
 

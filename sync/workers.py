@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sync.clock import Clock
-from sync.delivery import Deliverer, Done, Work, unexplained
+from sync.delivery import Deliverer, unexplained
+from sync.job import Done, Work
 
 
 @dataclass(slots=True)

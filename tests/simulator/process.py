@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 from storage.database import Transaction
 from storage.errors import IllegalTransition, StorageProblem
 from sync.credentials import Tokens
-from sync.delivery import Deliverer, Done, Work, unexplained
+from sync.delivery import Deliverer, unexplained
 from sync.drain import Drain, DrainBusy
 from sync.exchange import Exchange, Failure, FailureKind, LeaseGone
 from sync.intake import Intake
+from sync.job import Done, Work
 from sync.presigned_url import UrlRules, read_url
 from sync.report import DrainReport
 from sync.rules import Ask

@@ -25,10 +25,11 @@ from storage.queries import Reader
 from storage.schema import open_database
 from sync.clock import Clock
 from sync.credentials import Tokens
-from sync.delivery import Deliverer, Done, Work
+from sync.delivery import Deliverer
 from sync.drain import Drain
 from sync.exchange import Exchange, Reply
 from sync.intake import Intake
+from sync.job import Done, Work
 from sync.looking import ListCall
 from sync.policy import Limits
 from sync.presigned_url import UrlRules

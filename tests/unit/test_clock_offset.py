@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sync.credentials import Tokens
-from sync.delivery import clock_offset_s
 from sync.exchange import Reply
+from sync.exchange_facts import clock_offset_s
 from sync.secret import Secret
 from sync.server_clock import note_offset, sure_server_time
 from sync.token_book import looks_ended

@@ -1,0 +1,42 @@
+"""What is sent for an entry? The same bytes at every try: fixed at the first, and compared with what was captured.
+
+Where they go and with which headers is `transport.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from storage.digests import text_sha256
+from storage.readiness import Due
+from sync.operations.operation import Operation
+
+if TYPE_CHECKING:
+    from sync.transport import ApiRequest
+
+
+class RequestDamaged(Exception):
+    """What is stored for this entry is not what was captured; it must not be sent."""
+
+
+def build_request(due: Due, operation: Operation, path: str) -> tuple[ApiRequest, str]:
+    """The request of this entry and its digest. Fixed at the first send: a repeat is the same, byte for byte.
+
+    Raises:
+        RequestDamaged: the stored payload changed since it was captured, or its target is unknown.
+    """
+    from sync.transport import ApiRequest
+
+    if text_sha256(due.payload) != due.payload_sha256:
+        raise RequestDamaged("the stored payload is not what was captured")
+    if due.request_path is not None and due.request_body is not None:
+        path, body = due.request_path, due.request_body
+    else:
+        target = due.target_id if due.target_id is not None else due.target_entry_id
+        if operation.needs_target and target is None:
+            raise RequestDamaged("the server id of the intervention it changes is not known")
+        path, body = path.replace("{id}", str(target)), due.payload
+    digest = text_sha256(f"{operation.method} {path}\n{body}")
+    if due.request_digest not in (None, digest):
+        raise RequestDamaged("the stored request is not what was sent before")
+    return ApiRequest(operation.method, path, body.encode(), due.idempotency_key), digest
