@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import and_, bindparam, case, exists, func, literal, or_, select, text, update
+from sqlalchemy import and_, bindparam, exists, func, literal, or_, select, text
 from sqlalchemy.sql.expression import Alias, ColumnElement
 
 from storage.database import Transaction
 from storage.guarded import CONTROL, ENTRY, RECEIPT
+from storage.owing import REISSUING, any_owed
 from storage.prepared import Prepared
-from storage.upload_host import upload_host
+from storage.waits import next_due_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +114,16 @@ def due_sends_statement(wanted: Filter, *, probe: bool = False) -> Prepared:
     return Prepared(statement.order_by(*order).limit(bindparam("most")))
 
 
-# Asks the server for another address and does nothing for the storage: no canary, and with tokens of its own.
-_REISSUING: Final = ENTRY.c.upload_way.is_not_distinct_from(literal("reissue"))
 # No token of ours is needed for an upload, so an auth pause lets it pass: its URL is the thing that spoils.
 DUE_UPLOADS: Final = Prepared(
     select(*_DUE_COLUMNS)
-    .where(text("entry.state = 'accepted' AND entry.due_at = 0"), ENTRY.c.lease_owner.is_(None), ~_REISSUING)
+    .where(text("entry.state = 'accepted' AND entry.due_at = 0"), ENTRY.c.lease_owner.is_(None), ~REISSUING)
     .order_by(ENTRY.c.url_expires_at, ENTRY.c.seq)
     .limit(bindparam("most"))
 )
 _reissues = (
     select(*_DUE_COLUMNS)
-    .where(text("entry.state = 'accepted' AND entry.due_at = 0"), ENTRY.c.lease_owner.is_(None), _REISSUING)
+    .where(text("entry.state = 'accepted' AND entry.due_at = 0"), ENTRY.c.lease_owner.is_(None), REISSUING)
     .order_by(ENTRY.c.url_expires_at, ENTRY.c.seq)
     .limit(bindparam("most"))
 )
@@ -154,74 +153,6 @@ _OTHER_READY: Final = Prepared(
 _OTHER_SENT: Final = Prepared(
     select(ENTRY.c.seq).where(text("state = 'sending'"), ENTRY.c.seq != bindparam("but")).limit(1)
 )
-_NEXT_DUE: Final = Prepared(select(func.min(ENTRY.c.due_at)).where(text("due_at > 0")))
-_owed = select(ENTRY.c.seq).where(text("state = 'accepted'"))
-_at_host = ENTRY.c.presigned_url.like(bindparam("at"))
-_ANY_OWED: Final = Prepared(_owed.limit(1))
-_OWED_NOW: Final = Prepared(_owed.where(ENTRY.c.due_at == 0, _at_host, ~_REISSUING).limit(1))
-_ANY_CANARY: Final = Prepared(
-    _owed.where(ENTRY.c.attempts + ENTRY.c.link_failures < bindparam("tries"), _at_host, ~_REISSUING).limit(1)
-)
-_OWED_SOME: Final = Prepared(_owed.limit(bindparam("most")))
-_FIRST_OWED_URL: Final = Prepared(
-    select(ENTRY.c.presigned_url)
-    .where(text("state = 'accepted'"), ENTRY.c.presigned_url.is_not(None), _at_host)
-    .order_by(ENTRY.c.url_expires_at, ENTRY.c.seq)
-    .limit(1)
-)
-_OWED_URLS: Final = Prepared(
-    select(ENTRY.c.presigned_url).where(text("state = 'accepted'"), ENTRY.c.presigned_url.is_not(None))
-)
-WAKE_DUE: Final = Prepared(
-    update(ENTRY).where(text("due_at > 0"), ENTRY.c.due_at <= bindparam("now")).values(due_at=0)
-)
-_CLAMP_DUE: Final = Prepared(
-    update(ENTRY)
-    .where(text("due_at > 0"), ENTRY.c.due_at > bindparam("latest"))
-    .values(due_at=bindparam("to"))
-)
-_FORGET_WAITS: Final = Prepared(update(ENTRY).where(text("due_at > 0")).values(due_at=0))
-# An entry that the link alone set back has its place again once somebody got through.
-_FORGIVE: Final = Prepared(
-    update(ENTRY)
-    .where(
-        text("state = 'pending'"), text("due_at = 0"), ENTRY.c.yields > 0, ENTRY.c.yields < bindparam("below")
-    )
-    .values(yields=0)
-)
-# A jump of the wall clock moves every wait and every age with it; what is settled keeps its history.
-_SHIFT: Final = Prepared(
-    update(ENTRY)
-    .where(ENTRY.c.state.in_([literal(state) for state in ("pending", "sending", "in_doubt", "accepted")]))
-    .values(
-        due_at=case(
-            (ENTRY.c.due_at == 0, 0),
-            (ENTRY.c.due_at + bindparam("by") > 1, ENTRY.c.due_at + bindparam("by")),
-            else_=1,
-        ),
-        first_attempt_at=ENTRY.c.first_attempt_at + bindparam("by"),
-        lease_expires_at=ENTRY.c.lease_expires_at + bindparam("by"),
-    )
-)
-_FIRST_ATTEMPT: Final = Prepared(select(ENTRY.c.first_attempt_at).where(ENTRY.c.seq == bindparam("wanted")))
-_COUNT_WAITS: Final = Prepared(select(func.count()).select_from(ENTRY).where(text("due_at > 0")))
-
-
-def wake_due(transaction: Transaction, *, now: int) -> None:
-    """Entries whose wait is over are due again, in capture order among the others."""
-    transaction.run(WAKE_DUE, now=now)
-
-
-def clamp_waits(transaction: Transaction, *, latest: int) -> None:
-    """No stored wait outlasts `latest`: a device clock that jumped must not hold an entry for years."""
-    transaction.run(_CLAMP_DUE, latest=latest, to=latest)
-
-
-def forget_waits(transaction: Transaction, *, dry_run: bool = False) -> int:
-    """All backoff is over; how many entries were waiting for it."""
-    if dry_run:
-        return int(transaction.run(_COUNT_WAITS).fetchone()[0])
-    return int(transaction.run(_FORGET_WAITS).rowcount)
 
 
 def due_sends(transaction: Transaction, wanted: Filter, most: int) -> list[Due]:
@@ -246,12 +177,6 @@ def answer_of(transaction: Transaction, seq: int, server_id: int | None) -> str 
     return None if row is None else str(row[0])
 
 
-def next_due_at(transaction: Transaction) -> int | None:
-    """When the next stored wait ends; None where nothing waits for a time."""
-    found: int | None = transaction.run(_NEXT_DUE).fetchone()[0]
-    return found
-
-
 def anything_due(transaction: Transaction, *, now: int) -> bool:
     """Whether any entry could be worked on now, gates, pauses and dependencies aside."""
     due_at = next_due_at(transaction)
@@ -270,59 +195,7 @@ def only_blocked(transaction: Transaction, *, now: int) -> bool:
     return transaction.run(_READY_UNBLOCKED).fetchone() is None
 
 
-def any_owed(transaction: Transaction) -> bool:
-    """Whether any accepted entry still owes its signature."""
-    return transaction.run(_ANY_OWED).fetchone() is not None
-
-
 def anybody_else(transaction: Transaction, seq: int, *, owner: str | None = None, any_owner: bool) -> bool:
     """Whether another entry than `seq` is on the wire or could be sent now: one that gives a second opinion."""
     ready = transaction.run(_OTHER_READY, but=seq, of_owner=owner or "", any_owner=int(any_owner)).fetchone()
     return ready is not None or transaction.run(_OTHER_SENT, but=seq).fetchone() is not None
-
-
-def forgive(transaction: Transaction, *, below: int) -> None:
-    """Somebody got through: entries that made way for others by less than `below` have their place again."""
-    transaction.run(_FORGIVE, below=below)
-
-
-def shift_waits(transaction: Transaction, *, by_ms: int) -> None:
-    """Move every stored wait and age of unsettled entries by a jump of the wall clock, in milliseconds."""
-    transaction.run(_SHIFT, by=by_ms)
-
-
-def first_attempt_at(transaction: Transaction, seq: int) -> int | None:
-    """When the budget of the present step began."""
-    row = transaction.run(_FIRST_ATTEMPT, wanted=seq).fetchone()
-    return None if row is None else row[0]
-
-
-def _at(host: str) -> str:
-    # Any host has URLs of this form; the wildcard in a name such as `my_bucket` matches a few too many, rarely.
-    return f"%://{host}/%" if host else "%"
-
-
-def any_canary(transaction: Transaction, host: str, *, tries: int) -> bool:
-    """Whether a signature owed at `host` (empty: any) was tried less than `tries` times, and so stands for its host."""
-    return transaction.run(_ANY_CANARY, at=_at(host), tries=tries).fetchone() is not None
-
-
-def any_owed_now(transaction: Transaction, host: str = "") -> bool:
-    """Whether any signature owed at `host` (empty: any) waits for no backoff of its own."""
-    return transaction.run(_OWED_NOW, at=_at(host)).fetchone() is not None
-
-
-def count_owed(transaction: Transaction, most: int) -> int:
-    """How many accepted entries owe their signature, counted up to `most`."""
-    return len(transaction.run(_OWED_SOME, most=most).fetchall())
-
-
-def first_owed_url(transaction: Transaction, host: str = "") -> str | None:
-    """The presigned URL at `host` (empty: any) that spoils first among those still to be used. A secret."""
-    row = transaction.run(_FIRST_OWED_URL, at=_at(host)).fetchone()
-    return None if row is None else str(row[0])
-
-
-def owed_hosts(transaction: Transaction) -> set[str]:
-    """Where signatures still have to go."""
-    return {upload_host(url) for (url,) in transaction.run(_OWED_URLS).fetchall()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from storage import control, readiness
+from storage import control, waits
 from storage.database import Transaction
 from sync import gate, holds
 from sync.clock import Clock
@@ -48,7 +48,7 @@ def follow(transaction: Transaction, clock: Clock) -> float:
 
 def _shift(transaction: Transaction, by_ms: int, clock: Clock) -> None:
     now_ms = clock.now_ms()
-    readiness.shift_waits(transaction, by_ms=by_ms)
+    waits.shift_waits(transaction, by_ms=by_ms)
     for host, note in control.get_all(transaction, control.GATE).items():
         moved = gate.shifted(Gate.from_json(note), by_ms / 1000)
         control.put(transaction, control.GATE + host, moved.to_json(), now=now_ms)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from storage import control, doubts, orders, readiness
+from storage import control, doubts, orders, waits
 from storage.database import Database
 from storage.locks import FileLock, Holder
 from storage.queries import Reader
@@ -75,7 +75,7 @@ def resync(database: Database, selection: Selection, clock: Clock, *, dry_run: b
                     setattr(done, ordered.did, getattr(done, ordered.did) + 1)
     with database.write() as transaction:
         if not selection.named:
-            done.hastened = readiness.forget_waits(transaction, dry_run=dry_run)
+            done.hastened = waits.forget_waits(transaction, dry_run=dry_run)
             if not dry_run:
                 doubts.hasten_looks(transaction)
         if not dry_run:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from storage import control, readiness
+from storage import control, owing
 from storage.database import Transaction
 from storage.upload_host import upload_host
 from sync import gate as g
@@ -66,7 +66,7 @@ class Hosts:
         uploads = [key for key in self._gates if key.startswith(_UPLOAD)]
         if len(uploads) < 2:
             return
-        owed = {_UPLOAD + host for host in readiness.owed_hosts(transaction)}
+        owed = {_UPLOAD + host for host in owing.owed_hosts(transaction)}
         main = self._main()
         for key in uploads:
             if key != main and key not in owed and self._gates[key].hold_until is None:

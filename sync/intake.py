@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from storage import claims, control, digests, owners, readiness
+from storage import claims, control, digests, owners, readiness, waits
 from storage.database import Transaction
 from storage.guarded import from_ms, to_ms
 from storage.readiness import Due, Filter
@@ -62,7 +62,7 @@ class Intake:
         if control.get(transaction, control.PAUSE) is not None:
             ledger.tally.stopped_by = ledger.tally.stopped_by or "paused"
             return []
-        readiness.wake_due(transaction, now=to_ms(now))
+        waits.wake_due(transaction, now=to_ms(now))
         active = list(in_flight)
         jobs = self._uploads(transaction, ledger, active, idle, now)
         jobs += self._reissues(transaction, ledger, [*active, *jobs], idle - len(jobs), clock)

@@ -11,7 +11,7 @@ from datetime import datetime
 from random import Random
 from typing import Final
 
-from storage import control, readiness, records
+from storage import control, records, waits
 from storage.database import Transaction
 from storage.guarded import to_ms
 from storage.records import Answer, Kept
@@ -194,7 +194,7 @@ class Ledger:
         self.tally.sent_kinds.add(job.kind)
         control.clear(transaction, control.REJECTIONS)
         second_opinion.got_through(transaction, now)
-        readiness.forgive(transaction, below=FAR_BACK)
+        waits.forgive(transaction, below=FAR_BACK)
         self._note_success(transaction, now)
         if job.tokens is not None:
             self.book.prove(transaction, job.tokens, now=to_ms(now))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from storage import claims, readiness
+from storage import claims, owing, waits
 from storage.database import Database, Transaction
 from sync import clock_jump, holds
 from sync.clock import Clock
@@ -35,7 +35,7 @@ def open_pass(
             boot=clock.boot(),
         )
         # A wait that the server named stands at its host's gate, so no entry's own is longer than a backoff.
-        readiness.clamp_waits(transaction, latest=now_ms + int(rules.limits.backoff_cap_s * 1000))
+        waits.clamp_waits(transaction, latest=now_ms + int(rules.limits.backoff_cap_s * 1000))
         lookups.settle(transaction)
         hosts.load(transaction, clock.now())
         if ask.forced:
@@ -51,7 +51,7 @@ def _look_around(database: Database, hosts: Hosts, rules: Rules, ask: Ask, clock
     now = clock.now()
     with database.read() as transaction:
         # Where the oldest owed signature has to go is the upload host, as far as it is known.
-        owed = readiness.first_owed_url(transaction, hosts.main_upload_host)
+        owed = owing.first_owed_url(transaction, hosts.main_upload_host)
         targets = {Host.API: rules.api_url, Host.UPLOAD: owed}
     for host, url in targets.items():
         waits = hosts.waits_until(host, now) is not None

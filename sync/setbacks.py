@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from storage import control, readiness, records
+from storage import control, records, waits
 from storage.claims import doubt_clock
 from storage.database import Transaction
 from storage.guarded import from_ms, to_ms
@@ -93,7 +93,7 @@ class Setbacks:
     ) -> Verdict:
         """What the policy says, in the light of how others of this pass and this owner have fared."""
         # As stored now: a jump of the clock during the exchange has moved it.
-        first_at = readiness.first_attempt_at(transaction, job.seq)
+        first_at = waits.first_attempt_at(transaction, job.seq)
         tried = Tried(
             job.step, job.attempts, None if first_at is None else from_ms(first_at), job.link_failures
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from storage import control, doubts, readiness
+from storage import control, doubts, owing, readiness, waits
 from storage.database import Database
 from sync.clock import Clock
 from sync.credentials import Credentials
@@ -34,7 +34,7 @@ def goes_on_by_itself(
     with database.read() as transaction:
         if control.get(transaction, control.PAUSE) is not None:
             return False
-        owed = readiness.any_owed(transaction)
+        owed = owing.any_owed(transaction)
         # A list that was asked often enough and settles nothing leaves it to a person in the end.
         promising = any(still_promising(doubt) for doubt in doubts.in_doubt(transaction))
         blocked = readiness.only_blocked(transaction, now=clock.now_ms())
@@ -51,7 +51,7 @@ def next_moment(database: Database, *, settle_s: float, clock: Clock) -> datetim
     with database.read() as transaction:
         if control.get(transaction, control.PAUSE) is not None:
             return None  # who lets the queue go on also wakes the worker
-        due_at = readiness.next_due_at(transaction)
+        due_at = waits.next_due_at(transaction)
         gates = control.get_all(transaction, control.GATE)
         settles_s = next_look_s(transaction, settle_s=settle_s, clock=clock)
         waiting = readiness.anything_due(transaction, now=clock.now_ms())
@@ -60,8 +60,8 @@ def next_moment(database: Database, *, settle_s: float, clock: Clock) -> datetim
     if waiting:
         # A probe that is due already is held back by something else, such as a gate.
         moments += [each for at in probes if (each := datetime.fromtimestamp(at / 1000, UTC)) > now]
-        waits = (waits_until(Gate.from_json(gate), now) for gate in gates.values())
-        moments += [each for each in waits if each is not None]
+        until = (waits_until(Gate.from_json(gate), now) for gate in gates.values())
+        moments += [each for each in until if each is not None]
     if settles_s is not None:
         # Doubt is settled at the API: while its gate waits, waking every second for a look-up would only cost power.
         settles_at = now + timedelta(seconds=settles_s + 0.05)

@@ -10,7 +10,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Final
 
-from storage import readiness
+from storage import owing, readiness
 from storage.database import Transaction
 from storage.readiness import Due
 from storage.upload_host import upload_host
@@ -90,9 +90,9 @@ def signed_width(
     # is merely unproven is not judged by one entry whose own upload keeps failing.
     # Nor is one in trouble for ever: a canary that failed again and again makes way for another.
     if gate.failures > 0:
-        owed = readiness.any_canary(transaction, host, tries=LINK_TRIES)
+        owed = owing.any_canary(transaction, host, tries=LINK_TRIES)
     else:
-        owed = readiness.any_owed_now(transaction, host)
+        owed = owing.any_owed_now(transaction, host)
     return 0 if owed and not alone else min(width, 1)
 
 
@@ -100,7 +100,7 @@ def _second_opinion(transaction: Transaction, gate: Gate, now: datetime) -> bool
     """Whether the upload host is shut for so long that one more entry may find out whether it is still the one."""
     if gate.mode is not Mode.CLOSED or gate.since is None:
         return False
-    return now - gate.since >= second_opinion_after(readiness.count_owed(transaction, 10))
+    return now - gate.since >= second_opinion_after(owing.count_owed(transaction, 10))
 
 
 def _may_concern(job: Work, host: str) -> bool:

@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from storage.claims import Lease
 from storage.lifecycle import FINAL, NEEDS_ACTION, Event, State
-from storage.readiness import wake_due
 from storage.records import Kept
+from storage.waits import wake_due
 from tests.support.scratch import KIND, LEASE_MS, REPEATABLE_KIND, URL, Scratch, entry_id
 
 IN_MEMORY = Path(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import claims, control, readiness
+from storage import claims, control, owing, readiness, waits
 from storage.errors import IllegalTransition
 from storage.lifecycle import Event
 from storage.readiness import Filter
@@ -139,13 +139,13 @@ def test_upload_that_waits_or_is_in_work_is_not_due(scratch: Scratch) -> None:
 def test_oldest_url_is_that_of_the_first_upload(scratch: Scratch) -> None:
     put_many(scratch, 1, 2)
     with scratch.database.read() as transaction:
-        assert readiness.first_owed_url(transaction) is None
-        assert not readiness.any_owed(transaction)
+        assert owing.first_owed_url(transaction) is None
+        assert not owing.any_owed(transaction)
     scratch.accept(1, scratch.send(1), 501, url="https://late.example/?q", expires_at=NOON_MS + 900)
     scratch.accept(2, scratch.send(2), 502, url="https://soon.example/?q", expires_at=NOON_MS + 300)
     with scratch.database.read() as transaction:
-        assert readiness.first_owed_url(transaction) == "https://soon.example/?q"
-        assert readiness.any_owed(transaction)
+        assert owing.first_owed_url(transaction) == "https://soon.example/?q"
+        assert owing.any_owed(transaction)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_waits_that_are_over_wake_in_capture_order(scratch: Scratch) -> None:
         scratch.set_back(number, scratch.send(number), Event.RETRY, due_at=NOON_MS + wait_ms)
     scratch.put(4)
     with scratch.database.write() as transaction:
-        readiness.wake_due(transaction, now=NOON_MS + 2_000)
+        waits.wake_due(transaction, now=NOON_MS + 2_000)
     assert scratch.due() == [1, 2, 4]
 
 
@@ -281,7 +281,7 @@ def test_wait_is_clamped_after_the_clock_jumped(scratch: Scratch) -> None:
     scratch.set_back(1, scratch.send(1), Event.RETRY, due_at=ten_years)
     scratch.set_back(2, scratch.send(2), Event.RETRY, due_at=NOON_MS + 1_000)
     with scratch.database.write() as transaction:
-        readiness.clamp_waits(transaction, latest=NOON_MS + 3_600_000)
+        waits.clamp_waits(transaction, latest=NOON_MS + 3_600_000)
     assert scratch.row(1)["due_at"] == NOON_MS + 3_600_000
     assert scratch.row(2)["due_at"] == NOON_MS + 1_000
 
@@ -291,7 +291,7 @@ def test_person_ends_all_waits_at_once(scratch: Scratch) -> None:
     for number in (1, 2):
         scratch.set_back(number, scratch.send(number), Event.RETRY, due_at=NOON_MS + 9_000)
     with scratch.database.write() as transaction:
-        assert readiness.forget_waits(transaction) == 2
+        assert waits.forget_waits(transaction) == 2
     assert scratch.due() == [1, 2, 3]
 
 

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from storage import claims, readiness
+from storage import claims, owing, readiness, waits
 from storage.prepared import Prepared
 from storage.queries import Reader
 from storage.readiness import (
     DUE_REISSUES,
     DUE_UPLOADS,
     PAUSED_REISSUES,
-    WAKE_DUE,
     Filter,
     due_sends_statement,
 )
+from storage.waits import WAKE_DUE
 from tests.support.scratch import Scratch
 
 FILTERS = [Filter(*flags) for flags in itertools.product((True, False), repeat=3)]
@@ -131,7 +131,8 @@ def test_waking_touches_only_what_waits(scratch: Scratch) -> None:
     ],
 )
 def test_statement_of_a_pass_uses_its_index(scratch: Scratch, name: str, index: str) -> None:
-    steps = plan(scratch, sql_of(scratch, getattr(readiness if hasattr(readiness, name) else claims, name)))
+    (statement,) = (vars(each)[name] for each in (readiness, owing, waits, claims) if name in vars(each))
+    steps = plan(scratch, sql_of(scratch, statement))
     assert any(index in step for step in steps), steps
     assert not [step for step in steps if step.startswith("SCAN") and index not in step]
 
