@@ -259,8 +259,10 @@ def _of_state(state: Any, stage: Any, creates: Any, server_id: Any) -> Iterator[
 
 def request_intact(method: str | None, path: Any, body: Any, digest: Any) -> bool:
     """Whether a stored request still is the one that was sent; True where none was, or its kind is not known."""
-    if method is None or digest is None:
-        return path is None and body is None if digest is None else True
+    if digest is None:
+        return path is None and body is None
+    if method is None:
+        return True
     if not isinstance(path, str) or not isinstance(body, str):
         return False
     return bool(digests.text_sha256(f"{method} {path}\n{body}") == digest)

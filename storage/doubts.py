@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, func, or_, select, text, update
+from sqlalchemy import bindparam, or_, select, text, update
 
 from storage.claims import doubt_clock
 from storage.database import Transaction
@@ -56,11 +56,12 @@ class Unsettled(NamedTuple):
 
 
 class OwnRecord(NamedTuple):
-    """A record at the server that this device made, with what was sent for it."""
+    """A record at the server that this device made, with what was sent for it, and when it was told so (its clock)."""
 
     server_id: int
     kind: str
     payload: str
+    told_at: int
 
 
 _COLUMNS: Final = tuple(
@@ -76,7 +77,6 @@ _DUE_FOR_LOOK: Final = Prepared(
     .order_by(ENTRY.c.lookup_due_mono_ms, ENTRY.c.seq)
     .limit(bindparam("most"))
 )
-_NEXT_LOOK: Final = Prepared(select(func.min(ENTRY.c.lookup_due_mono_ms)).where(text("state = 'in_doubt'")))
 _PAYLOAD: Final = Prepared(
     select(ENTRY.c.seq, ENTRY.c.kind, ENTRY.c.payload).where(ENTRY.c.seq == bindparam("wanted"))
 )
@@ -93,7 +93,7 @@ _RIVALS: Final = Prepared(
     )
 )
 _OWN: Final = Prepared(
-    select(RECEIPT.c.server_id, ENTRY.c.kind, ENTRY.c.payload)
+    select(RECEIPT.c.server_id, ENTRY.c.kind, ENTRY.c.payload, RECEIPT.c.at)
     .join(ENTRY, ENTRY.c.seq == RECEIPT.c.entry_seq)
     .where(RECEIPT.c.server_id == bindparam("wanted"), ENTRY.c.creates == 1)
     .limit(1)
@@ -113,12 +113,6 @@ def in_doubt(transaction: Transaction) -> list[Doubt]:
 def due_for_look(transaction: Transaction, *, mono_ms: int, most: int) -> list[Doubt]:
     """At most `most` entries whose next look-up has come, in monotonic time of this boot."""
     return [_doubt(row) for row in transaction.run(_DUE_FOR_LOOK, mono_ms=mono_ms, most=most).fetchall()]
-
-
-def next_look_mono_ms(transaction: Transaction) -> int | None:
-    """When the next look-up is due; None where none is."""
-    found: int | None = transaction.run(_NEXT_LOOK).fetchone()[0]
-    return found
 
 
 def _doubt(row: Any) -> Doubt:

@@ -151,7 +151,13 @@ _OTHER_READY: Final = Prepared(
     .limit(1)
 )
 _OTHER_SENT: Final = Prepared(
-    select(ENTRY.c.seq).where(text("state = 'sending'"), ENTRY.c.seq != bindparam("but")).limit(1)
+    select(ENTRY.c.seq)
+    .where(
+        text("state = 'sending'"),
+        ENTRY.c.seq != bindparam("but"),
+        or_(bindparam("any_owner") == 1, func.coalesce(ENTRY.c.owner, literal("")) == bindparam("of_owner")),
+    )
+    .limit(1)
 )
 
 
@@ -197,5 +203,6 @@ def only_blocked(transaction: Transaction, *, now: int) -> bool:
 
 def anybody_else(transaction: Transaction, seq: int, *, owner: str | None = None, any_owner: bool) -> bool:
     """Whether another entry than `seq` is on the wire or could be sent now: one that gives a second opinion."""
-    ready = transaction.run(_OTHER_READY, but=seq, of_owner=owner or "", any_owner=int(any_owner)).fetchone()
-    return ready is not None or transaction.run(_OTHER_SENT, but=seq).fetchone() is not None
+    whose = {"but": seq, "of_owner": owner or "", "any_owner": int(any_owner)}
+    ready = transaction.run(_OTHER_READY, **whose).fetchone()
+    return ready is not None or transaction.run(_OTHER_SENT, **whose).fetchone() is not None

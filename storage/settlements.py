@@ -31,7 +31,9 @@ _CHILDREN: Final = Prepared(
         text("state = 'pending'"),
     )
 )
-_FRESH: Final = {"attempts": 0, "first_attempt_at": None, "link_failures": 0, "due_at": 0}
+_FRESH: Final = {"attempts": 0, "first_attempt_at": None, "link_failures": 0, "due_at": 0, "yields": 0}
+# The patience with a later doubt has nothing to do with the one that a person has ended.
+_FRESH_LOOKS: Final = {"lookups": 0, "doubt_waited_ms": 0}
 
 
 def arrived(
@@ -77,7 +79,7 @@ def not_arrived(
     row = _free(transaction, id, moment, repeatable_kinds)
     n = _note(transaction, row, "Settled", "said_not_arrived", moment)
     changes = {"reason": None, "certainly_created": 0, "attempt_n": n, **_FRESH, **freed(row)}
-    move(transaction, row, Event.ABSENT, **changes)
+    move(transaction, row, Event.ABSENT, **changes, **_FRESH_LOOKS)
     return _state_of(transaction, id)
 
 

@@ -16,7 +16,7 @@ from storage.claims import Lease
 from storage.database import Transaction
 from storage.guarded import from_ms, to_ms
 from storage.readiness import Due
-from storage.records import Detour, park_unsent, take_detour
+from storage.records import Detour, park_accepted, take_detour
 from sync.credentials import Tokens
 from sync.detours import Direct, ReissueCall
 from sync.job import Job
@@ -45,7 +45,7 @@ class Detours:
         stuck = _stuck(due)
         way = next_way(stuck, self.ways)
         if way is None:
-            park_unsent(transaction, due.seq, reason=stuck.trouble)
+            park_accepted(transaction, due.seq, reason=stuck.trouble)
         else:
             take_detour(transaction, due.seq, Detour(way.value, stuck.trouble))
 

@@ -75,7 +75,8 @@ class Listing:
             self.trouble = NoPage(UNAVAILABLE, online=True)
         if page.items and not new:
             # The same again: a server that ignores page numbers. All there is, unless it was cut at what we asked.
-            self.ended = len(self.items) != page.asked or page.total == len(self.items)
+            whole = len(self.items) != page.asked if page.total is None else len(self.items) >= page.total
+            self.ended = whole
             self.trouble = self.trouble or (None if self.ended else NoPage(INCOMPLETE, online=True))
             return
         self.items.update(new)

@@ -86,16 +86,16 @@ class Lookups:
         for doubt, wanted in zip(looked.job.doubts, looked.job.wanted, strict=True):
             match = book.match(wanted)
             if match.kind is Kind.ONE:
-                ruling = reconcile.after_look(doubt, match, book.seen(wanted), self.patience, now)
+                ruling = reconcile.after_look(doubt, match, book.seen(doubt, wanted), self.patience, now)
                 if self._found(transaction, doubt, ruling, looked, now):
                     tally.sent += 1
                     tally.delivered += not by_kind(doubt.kind).has_signature
-                book.own(match.item, wanted.traits)
+                book.own(match.item, wanted.traits, now.ms)
             else:
                 rest.append((doubt, wanted, match))
         # After the finds: what was just recognised as ours shows that the list shows what is ours.
         for doubt, wanted, match in rest:
-            ruling = reconcile.after_look(doubt, match, book.seen(wanted), self.patience, now)
+            ruling = reconcile.after_look(doubt, match, book.seen(doubt, wanted), self.patience, now)
             self._note(transaction, doubt, ruling, looked, now)
 
     def _now(self, transaction: Transaction) -> Now:
@@ -203,21 +203,24 @@ class _Book:
         self._items = list(looked.listing.items.values())
         self._taken: set[int] = set()
         self._own: list[tuple[Traits, Item]] = []
+        self._told_at: list[tuple[Item, int]] = []
         for number, item in looked.listing.items.items():
             record = doubts.own_record(transaction, number)
             if record is not None:
                 self._taken.add(number)
+                self._told_at.append((item, record.told_at))
                 traits = _traits(Unsettled(0, record.kind, record.payload))
                 if traits is not None:
                     self._own.append((traits, item))
         self._tolerance_ms = matching.tolerance_of(self._own)
 
-    def own(self, item: Item | None, traits: Traits) -> None:
+    def own(self, item: Item | None, traits: Traits, told_at: int) -> None:
         """One more record that is known to be ours."""
         number = None if item is None else matching.item_id(item)
         if item is not None and number is not None:
             self._taken.add(number)
             self._own.append((traits, item))
+            self._told_at.append((item, told_at))
 
     def match(self, wanted: Wanted) -> Match:
         tolerance_ms = self._tolerance_ms or 1
@@ -233,14 +236,23 @@ class _Book:
             return Match(Kind.LATER)
         return found
 
-    def seen(self, wanted: Wanted) -> Seen:
+    def _is_witness(self, doubt: Doubt, window: Window, item: Item, told_at: int) -> bool:
+        """Whether this record of ours is from about the time in which `doubt` was sent."""
+        made_at = matching.made_at(item)
+        if made_at is not None and window.first_sent is not None:
+            return window.is_near(made_at)
+        # The list does not say when it was made, or the server's time was not known: then by this device's clock.
+        sent_at = doubt.first_sent_at
+        return sent_at is not None and abs(told_at - sent_at) <= matching.NEARBY_MS
+
+    def seen(self, doubt: Doubt, wanted: Wanted) -> Seen:
         trouble = self._looked.listing.trouble
         complete = self._looked.listing.complete
         return Seen(
             started_mono_ms=self._looked.started_mono_ms,
             online=trouble is None or trouble.online,
             trouble=None if complete else (trouble.reason if trouble else "lookup_incomplete"),
-            witnessed=any(wanted.window.is_near(matching.made_at(item)) for _, item in self._own),
+            witnessed=any(self._is_witness(doubt, wanted.window, item, at) for item, at in self._told_at),
             searchable=self._tolerance_ms is not None,
         )
 

@@ -9,11 +9,13 @@ Source: interventions-api.md sections 4 and 7.3; both field vocabularies, unknow
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from sync.answer import MAX_INT
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Item = Mapping[str, Any]  # one intervention as the list shows it
 
@@ -48,8 +50,9 @@ class Window(NamedTuple):
         return self.first_sent - WINDOW_BEFORE_MS <= made_at <= self.last_sent + WINDOW_AFTER_MS
 
     def is_near(self, made_at: int | None) -> bool:
+        """Whether something made at this moment is from about that time. What is not known proves nothing."""
         if made_at is None or self.first_sent is None or self.last_sent is None:
-            return True
+            return False
         return self.first_sent - NEARBY_MS <= made_at <= self.last_sent + NEARBY_MS
 
 
@@ -182,14 +185,9 @@ def instant_ms(text: object) -> int | None:
         return None
     try:
         found = datetime.fromisoformat(text)
-        return None if found.tzinfo is None else round(_floor_ms(found))
+        return None if found.tzinfo is None else (found - _EPOCH) // timedelta(milliseconds=1)
     except (ValueError, OverflowError):
         return None
-
-
-def _floor_ms(at: datetime) -> float:
-    utc = at.astimezone(UTC)
-    return utc.replace(microsecond=0).timestamp() * 1000 + utc.microsecond // 1000
 
 
 def _same_instant(one: int, other: int, tolerance_ms: int) -> bool:

@@ -171,17 +171,17 @@ def _why_unclean(match: Match, seen: Seen) -> str | None:
 
 def _after_miss(doubt: Doubt, since_ms: int, seen: Seen, patience: Patience, now: Now) -> Ruling:
     age_ms = seen.started_mono_ms - since_ms
-    gap_over = (
-        doubt.last_miss_mono_ms is None
-        or seen.started_mono_ms - doubt.last_miss_mono_ms >= patience.gap_s * 1000
-    )
-    counts = age_ms >= patience.settle_s * 1000 and gap_over
+    unsettled_ms = patience.settle_s * 1000 - age_ms
+    gap_left_ms = 0.0
+    if doubt.last_miss_mono_ms is not None:
+        gap_left_ms = patience.gap_s * 1000 - (seen.started_mono_ms - doubt.last_miss_mono_ms)
+    counts = unsettled_ms <= 0 and gap_left_ms <= 0
     misses = doubt.clean_misses + counts
     if misses >= CLEAN_MISSES and age_ms >= patience.proof_s * 1000:
         if doubt.certainly_created:
             return Ruling(Do.PARK, park_reason(doubt), clean_miss=counts)
         return _again(doubt, patience, now)
-    again_s = max(patience.gap_s if counts else 0.0, (patience.settle_s * 1000 - age_ms) / 1000)
+    again_s = patience.gap_s if counts else max(unsettled_ms, gap_left_ms) / 1000
     return Ruling(Do.WAIT, _spoken(doubt, "lookup_missed"), clean_miss=counts, again_s=again_s)
 
 
@@ -197,7 +197,7 @@ def _again(doubt: Doubt, patience: Patience, now: Now) -> Ruling:
 
 def _key_is_remembered(doubt: Doubt, now: Now) -> bool:
     """By every clock there is: a wrong one must not turn a repeat into a new request."""
-    ages_ms = [doubt.waited_ms]
+    ages_ms = [waited_ms(doubt, now)]
     if doubt.first_sent_at is None or now.ms < doubt.first_sent_at:
         return False
     ages_ms.append(now.ms - doubt.first_sent_at)

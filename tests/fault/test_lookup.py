@@ -128,6 +128,31 @@ def test_empty_list_is_no_proof_of_absence(device: SandboxRig) -> None:
     assert device.states() == ["done", "done"], "a record of ours in the list makes the misses count"
 
 
+def test_old_record_of_ours_is_no_proof_that_the_list_shows_new_ones(
+    device: SandboxRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P2: the list says nothing of when things were made, and what it shows of ours is from last week."""
+    listed = device.sandbox.state.listed
+    monkeypatch.setattr(
+        device.sandbox.state,
+        "listed",
+        lambda: [{k: v for k, v in row.items() if k != "createdAt"} for row in listed()],
+    )
+    old = device.capture(1)
+    device.sync()
+    device.time.passes(7 * 86_400)
+    device.sandbox.faults.add(UNSTORED)
+    id = device.capture(2)
+    device.sync()
+    goes_on(device, 61, 61, 900)
+    assert device.entry(old)["state"] == "done"
+    assert device.entry(id)["reason"] == "lookup_blind"
+    device.capture(3)
+    device.sync()
+    goes_on(device, 3600, 61)
+    assert device.states() == ["done"] * 3
+
+
 def test_list_that_hides_our_records_never_leads_to_a_second_one(device: SandboxRig) -> None:
     """P2: the tokens may read the interventions of others only."""
     device.sandbox.state.add_row({})

@@ -36,6 +36,14 @@ def read(*pages: Page, newest_first: bool = False, needed_from: int | None = Non
         pytest.param(
             [page(1, 2), page(1, 2)], True, id="page number ignored, fewer than asked: all there is"
         ),
+        pytest.param(
+            [page(1, 2, total=9), page(1, 2, total=9)], False, id="the server counts more than it shows"
+        ),
+        pytest.param(
+            [page(1, 2, 3, total=9), page(4, 5, 6, total=9), page(4, 5, 6, total=9)],
+            False,
+            id="stuck on a page",
+        ),
         pytest.param([page(1, 2, 3, 4), page(1, 2, 3, 4)], True, id="page and size ignored: all there is"),
         pytest.param([page(1, 2, 3), page(1, 2, 3)], False, id="page number ignored, cut at what was asked"),
         pytest.param([page(1, 2, 3), page(2, 3, 4), page()], True, id="something new came in between"),

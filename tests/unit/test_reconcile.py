@@ -107,6 +107,11 @@ def test_each_strategy_does_its_own_once_settled(strategy: Strategy, do: Do) -> 
             doubt(first_sent_server_at=SENT_AT - DAY_MS), after(61), id="a day by the server's clock"
         ),
         pytest.param(doubt(certainly_created=True), after(61), id="certainly created"),
+        pytest.param(
+            doubt(first_sent_server_at=None),
+            after(30 * 3600, jump_ms=-DAY_MS // 2),
+            id="a day in doubt, never looked up, clock set back",
+        ),
     ],
 )
 def test_key_that_the_server_may_have_forgotten_is_not_trusted(entry: Doubt, now: Now) -> None:
@@ -128,6 +133,13 @@ def test_what_is_found_is_adopted_at_any_time() -> None:
 
 def test_several_matches_are_for_a_person() -> None:
     assert looked(61, match=Match(Kind.SEVERAL)) == Ruling(Do.PARK, "several_matches")
+
+
+def test_miss_that_comes_too_soon_after_another_waits_out_the_gap() -> None:
+    """A person's resync hastens the look-up: the next one must not follow at once, and again and again."""
+    ruling = looked(100, missed_at(70))
+    assert (ruling.do, ruling.clean_miss) == (Do.WAIT, False)
+    assert ruling.again_s == pytest.approx(30)
 
 
 def test_miss_before_the_settling_time_counts_for_nothing() -> None:

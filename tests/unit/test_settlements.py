@@ -137,11 +137,13 @@ def test_not_arrived_sends_the_same_again_with_a_fresh_budget(
     box: Scratch, park_first: bool, created: bool
 ) -> None:
     in_doubt(box, counted=True, certainly_created=created)
+    box.edit(1, lookups=5, doubt_waited_ms=86_400_000, yields=1)
     if park_first:
         box.park_doubt(1)
     assert say(box, not_arrived) == "pending"
     row = box.row(1)
     assert (row["attempts"], row["certainly_created"], row["request_digest"]) == (0, 0, "digest-1")
+    assert (row["lookups"], row["doubt_waited_ms"], row["yields"]) == (0, 0, 0)
     assert box.due() == [1]
 
 
