@@ -35,6 +35,7 @@ class Doubt:
     attempts: int
     first_attempt_at: int | None
     first_sent_at: int | None
+    last_sent_at: int | None
     first_sent_server_at: int | None
     last_sent_server_at: int | None
     mono_ms: int | None

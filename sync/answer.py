@@ -29,6 +29,7 @@ _AUTH_WORDS = re.compile(
     re.IGNORECASE,
 )
 # API Gateway names the type of its own refusals in this header; a handler behind it does not.
+_SIGNED_QUERY = re.compile(r"[?&](?:X-Amz-Signature|Signature)=", re.IGNORECASE)
 _AUTH_TYPES = re.compile(r"token|authentication|unrecognizedclient|signature|unauthorized|accessdenied", re.I)
 
 
@@ -78,10 +79,30 @@ def take_presigned_url(answer: dict[str, object]) -> str | None:
     Assumed: inside `data` as well, where the sibling call documents v2 puts it.
     """
     data = answer.get("data")
-    found = [part.pop("presignedUrl", None) for part in (answer, data) if isinstance(part, dict)]
+    found = [part.get("presignedUrl") for part in (answer, data) if isinstance(part, dict)]
+    strip_secrets(answer)
     return next(
         (url.strip() for url in found if isinstance(url, str) and url.strip() and storable(url)), None
     )
+
+
+def strip_secrets(value: object) -> None:
+    """Take every presigned URL out of an answer that is kept, wherever the server put it and however it calls it."""
+    # A loop and not a recursion: how deep it goes is for the sender to choose.
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            for name in [name for name, inner in part.items() if name == "presignedUrl" or _is_signed(inner)]:
+                del part[name]
+            waiting += part.values()
+        elif isinstance(part, list):
+            part[:] = [inner for inner in part if not _is_signed(inner)]
+            waiting += part
+
+
+def _is_signed(value: object) -> bool:
+    return isinstance(value, str) and _SIGNED_QUERY.search(value) is not None
 
 
 def is_page(reply: Reply) -> bool:

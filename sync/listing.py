@@ -54,6 +54,8 @@ class Listing:
     trouble: NoPage | None = None
     later: frozenset[int] = frozenset()
     last_was_short: bool = False  # fewer than asked for: some servers answer 404 to the page behind it
+    unpaged: bool = False  # the same page again and again: all there is, or all that one gets
+    most: int = 8000
 
     @property
     def complete(self) -> bool:
@@ -61,29 +63,38 @@ class Listing:
         return self.ended and self.trouble is None
 
     def add(self, page: Page, *, newest_first: bool, needed_from: int | None) -> None:
-        """Take up one more page.
+        """Take up one more page. Only an empty one is the end: totals and short pages are not believed to be.
 
         `newest_first` is the word of the settings that the list is in that order; then what was made before
         `needed_from` (milliseconds, server time) ends it.
         """
         self.pages += 1
         self.last_was_short = len(page.items) < page.asked
+        new = self._take(page)
+        if page.items and not new:
+            self.ended = self.unpaged = True
+        elif not page.items:
+            self.ended = True
+        elif newest_first and needed_from is not None:
+            self._stop_before(page, needed_from)
+        if len(self.items) > self.most or (
+            self.ended and page.total is not None and page.total > len(self.items)
+        ):
+            self.trouble = self.trouble or NoPage(INCOMPLETE, online=True)
+
+    def add_first(self, page: Page) -> None:
+        """What stands on page 0: nothing new where pages are counted from 1, the first page where from 0."""
+        self._take(page)
+
+    def _take(self, page: Page) -> bool:
+        """Keep what is new on this page; whether anything is."""
         numbered = [(matching.item_id(item), item) for item in page.items]
         new = {number: item for number, item in numbered if number is not None and number not in self.items}
         if any(number is None for number, _ in numbered):
             # What has no id cannot be told from what it hides.
             self.trouble = NoPage(UNAVAILABLE, online=True)
-        if page.items and not new:
-            # The same again: a server that ignores page numbers. All there is, unless it was cut at what we asked.
-            whole = len(self.items) != page.asked if page.total is None else len(self.items) >= page.total
-            self.ended = whole
-            self.trouble = self.trouble or (None if self.ended else NoPage(INCOMPLETE, online=True))
-            return
         self.items.update(new)
-        if not page.items or (page.total is not None and len(self.items) >= page.total):
-            self.ended = True
-        elif newest_first and needed_from is not None:
-            self._stop_before(page, needed_from)
+        return bool(new)
 
     def _stop_before(self, page: Page, needed_from: int) -> None:
         made = [matching.made_at(item) for item in page.items]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # A look-up ends by itself well before the watchdog of the drain would end it.
 MOST_S: Final = 45.0
 _BEYOND_THE_END: Final = 404
+# A page may hold more than was asked for; so much more is no list that a tablet can work through.
+_MOST_ITEMS_PER_PAGE: Final = 4
 # So many interventions are read one by one to see whose they are; the others wait for the next look-up.
 MOST_DETAILS: Final = 500
 
@@ -79,7 +81,7 @@ class Looked:
 def look_up(reader: Reader, job: LookJob, clock: Clock) -> Looked:
     """Read pages to the end of the list, to a bound, or to the end of our time."""
     started_ms, deadline_s = clock.monotonic_ms(), clock.monotonic_s() + MOST_S
-    listing = Listing()
+    listing = Listing(most=_MOST_ITEMS_PER_PAGE * job.call.page_size * job.call.max_pages)
     needed_from = _needed_from(job)
     while not listing.ended and listing.trouble is None:
         if listing.pages >= job.call.max_pages or clock.monotonic_s() > deadline_s:
@@ -92,6 +94,13 @@ def look_up(reader: Reader, job: LookJob, clock: Clock) -> Looked:
             listing.ended = True
         else:
             listing.fail(page)
+    if listing.complete:
+        # Some servers count from 0; then what was read began with their second page.
+        first = _page(reader, job, 0)
+        if isinstance(first, Page):
+            listing.add_first(first)
+        elif not first.online:
+            listing.fail(first)
     if job.call.details:
         _look_closer(reader, job, listing, clock, deadline_s)
     return Looked(job, listing, started_ms, clock.monotonic_ms() - started_ms)

@@ -5,6 +5,7 @@ Runs inside the drain's transactions. The decisions are `reconcile.py`, the read
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from storage.doubts import Doubt, Look, Unsettled
 from storage.guarded import from_ms
 from storage.records import Result
 from sync import matching, reconcile
+from sync.answer import storable, strip_secrets
 from sync.clock import Clock
 from sync.credentials import Tokens
 from sync.gate import Host, Mode
@@ -158,7 +160,8 @@ class Lookups:
         assert ruling.item is not None, "a match has an item"
         server_id = matching.item_id(ruling.item)
         assert server_id is not None, "a match has an id"
-        kept = {name: value for name, value in ruling.item.items() if name != "presignedUrl"}
+        kept = copy.deepcopy(dict(ruling.item)) if storable(ruling.item) else {"id": server_id}
+        strip_secrets(kept)
         answer = json.dumps({"data": kept}, ensure_ascii=False, separators=(",", ":"))
         return doubts.record_found(
             transaction,
@@ -200,7 +203,6 @@ class _Book:
     def __init__(self, transaction: Transaction, looked: Looked) -> None:
         self._transaction = transaction
         self._looked = looked
-        self._items = list(looked.listing.items.values())
         self._taken: set[int] = set()
         self._own: list[tuple[Traits, Item]] = []
         self._told_at: list[tuple[Item, int]] = []
@@ -212,7 +214,11 @@ class _Book:
                 traits = _traits(Unsettled(0, record.kind, record.payload))
                 if traits is not None:
                     self._own.append((traits, item))
-        self._tolerance_ms = matching.tolerance_of(self._own)
+        self._evidence = matching.evidence_of(self._own)
+        self._by_minute: dict[int, list[Item]] = {}
+        for item in looked.listing.items.values():
+            for minute in matching.shown_minutes(item, looked.job.wanted):
+                self._by_minute.setdefault(minute, []).append(item)
 
     def own(self, item: Item | None, traits: Traits, told_at: int) -> None:
         """One more record that is known to be ours."""
@@ -223,14 +229,14 @@ class _Book:
             self._told_at.append((item, told_at))
 
     def match(self, wanted: Wanted) -> Match:
-        tolerance_ms = self._tolerance_ms or 1
-        others = doubts.rivals(self._transaction, wanted.seq, within_ms=matching.WHOLE_SECOND_MS)
+        others = doubts.rivals(self._transaction, wanted.seq, within_ms=matching.WHOLE_MINUTE_MS)
+        minutes = matching.minutes_of(wanted.traits)
         found = matching.match(
             wanted,
             [traits for other in others if (traits := _traits(other)) is not None],
-            self._items,
+            [item for minute in minutes for item in self._by_minute.get(minute, ())],
             taken=frozenset(self._taken),
-            tolerance_ms=tolerance_ms,
+            evidence=self._evidence,
         )
         if found.item is not None and matching.item_id(found.item) in self._looked.listing.later:
             return Match(Kind.LATER)
@@ -245,15 +251,33 @@ class _Book:
         sent_at = doubt.first_sent_at
         return sent_at is not None and abs(told_at - sent_at) <= matching.NEARBY_MS
 
+    def _surrounded(self, doubt: Doubt, window: Window) -> bool:
+        """Whether records of ours stand on both sides of it: a list that cannot be paged then covers its time."""
+        before = after = False
+        for item, told_at in self._told_at:
+            made_at = matching.made_at(item)
+            by_server = made_at is not None and window.first_sent is not None and window.last_sent is not None
+            at = made_at if by_server else told_at
+            first, last = (
+                (window.first_sent, window.last_sent)
+                if by_server
+                else (doubt.first_sent_at, doubt.last_sent_at)
+            )
+            if at is not None and first is not None and last is not None:
+                before, after = before or at <= first, after or at >= last
+        return before and after
+
     def seen(self, doubt: Doubt, wanted: Wanted) -> Seen:
         trouble = self._looked.listing.trouble
-        complete = self._looked.listing.complete
+        complete = self._looked.listing.complete and not (
+            self._looked.listing.unpaged and not self._surrounded(doubt, wanted.window)
+        )
         return Seen(
             started_mono_ms=self._looked.started_mono_ms,
             online=trouble is None or trouble.online,
             trouble=None if complete else (trouble.reason if trouble else "lookup_incomplete"),
             witnessed=any(self._is_witness(doubt, wanted.window, item, at) for item, at in self._told_at),
-            searchable=self._tolerance_ms is not None,
+            searchable=self._evidence.searchable,
         )
 
 

@@ -1,13 +1,15 @@
 """Is one of these interventions at the server the one that this entry asked for? Pure.
 
 The server gives no key of ours back, so what was sent is compared with what is listed: the instants it was sent
-with, and the provider and rules where the list shows them. Absent fields say nothing; a different one says no.
+with, and the provider and rules where the list shows them. How a list shows these things is documented nowhere, so
+it is read off the records that this device knows to be its own: what they do not prove excludes nothing.
 
 Source: interventions-api.md sections 4 and 7.3; both field vocabularies, unknown fields are ignored.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -15,17 +17,16 @@ from typing import Any, Final, NamedTuple
 
 from sync.answer import MAX_INT
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
 Item = Mapping[str, Any]  # one intervention as the list shows it
 
-# The server may keep whole seconds only. Then all starts within the second are one.
 WHOLE_SECOND_MS: Final = 1000
+WHOLE_MINUTE_MS: Final = 60_000
 # Of the server's time at the first and last send: what was stored before or after was not stored by us.
 WINDOW_BEFORE_MS: Final = 5 * 60_000
 WINDOW_AFTER_MS: Final = 30 * 60_000
 # So far from the window may a record of ours be and still show that the list shows what was made then.
 NEARBY_MS: Final = 24 * 3_600_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Traits(NamedTuple):
@@ -70,7 +71,7 @@ class Kind(StrEnum):
     ONE = "one"  # exactly one intervention fits, and it fits no other entry
     SEVERAL = "several"  # more than one fits, or one fits several entries
     NONE = "none"  # nothing fits
-    UNCLEAR = "unclear"  # something fits, but was made at another time: neither a match nor a miss
+    UNCLEAR = "unclear"  # something may be it and may not: neither a match nor a miss
     LATER = "later"  # something fits that could not be read closer in this look-up
 
 
@@ -79,83 +80,151 @@ class Match(NamedTuple):
     item: Item | None = None
 
 
+class Evidence(NamedTuple):
+    """How a list shows what was sent, by our own records in it. Instants less than these apart: `same_ms` are the
+    same, `apart_ms` may be the same. `trusted` are the other fields that it shows as they were sent.
+
+    `searchable` is False where it shows other instants than those that were sent.
+    """
+
+    same_ms: int = 1
+    apart_ms: int = WHOLE_MINUTE_MS
+    trusted: frozenset[str] = frozenset()
+    searchable: bool = True
+
+
+NO_EVIDENCE: Final = Evidence()
+
+
 def match(
     wanted: Wanted,
     rivals: Iterable[Traits],
     items: Iterable[Item],
     *,
     taken: frozenset[int],
-    tolerance_ms: int,
+    evidence: Evidence,
 ) -> Match:
     """What `items` say about `wanted`.
 
     `rivals` are the traits of all other entries of this device that were sent and whose server id is not known;
-    `taken` are server ids that belong to other entries. `tolerance_ms`: instants less than this apart are equal.
+    `taken` are server ids that belong to other entries.
     """
-    fitting = [
-        item
-        for item in items
-        if item_id(item) not in taken and fits(wanted.traits, item, tolerance_ms=tolerance_ms)
-    ]
+    free = [item for item in items if item_id(item) not in taken]
+    fitting = [item for item in free if fits(wanted.traits, item, within_ms=evidence.same_ms)]
     inside = [item for item in fitting if wanted.window.holds(made_at(item))]
     if not inside:
-        return Match(Kind.UNCLEAR if fitting else Kind.NONE)
+        perhaps = fitting or any(_may_be(wanted.traits, item, evidence) for item in free)
+        return Match(Kind.UNCLEAR if perhaps else Kind.NONE)
     (first, *more) = inside
-    if more or any(fits(rival, first, tolerance_ms=tolerance_ms) for rival in rivals):
+    # Cut to seconds or minutes, the record of a later capture would show exactly our round start.
+    exact = any(at % WHOLE_SECOND_MS for at in wanted.traits.instants.values())
+    within_ms = evidence.same_ms if exact else evidence.apart_ms
+    if more or any(fits(rival, first, within_ms=within_ms) for rival in rivals):
         return Match(Kind.SEVERAL)
     return Match(Kind.ONE, first)
 
 
-def fits(traits: Traits, item: Item, *, tolerance_ms: int) -> bool:
-    """Whether everything that `item` shows agrees with `traits`, and all instants are shown."""
+def fits(traits: Traits, item: Item, *, within_ms: int) -> bool:
+    """Whether all instants are shown, less than `within_ms` apart, and nothing else that is shown differs."""
+    return _instants_agree(traits, item, within_ms) and not _differing(traits, item)
+
+
+def _may_be(traits: Traits, item: Item, evidence: Evidence) -> bool:
+    """Whether it cannot be excluded: no instant tells them apart, and no field that the list shows as it was sent."""
+    if not _instants_agree(traits, item, evidence.apart_ms):
+        return False
+    return not _differing(traits, item) & evidence.trusted
+
+
+def _instants_agree(traits: Traits, item: Item, within_ms: int) -> bool:
     for name, at in traits.instants.items():
         shown = instant_ms(item.get(name))
-        if shown is None or not _same_instant(at, shown, tolerance_ms):
+        if shown is None or abs(at - shown) >= within_ms:
             return False
+    return True
+
+
+def _differing(traits: Traits, item: Item) -> frozenset[str]:
+    """Which of the other fields are shown and are not what was sent."""
+    return frozenset(name for name, agrees in _shown(traits, item).items() if not agrees)
+
+
+def _shown(traits: Traits, item: Item) -> dict[str, bool]:
+    """Which of the other fields are shown, and whether each agrees with what was sent."""
+    shown: dict[str, bool] = {}
     provider = provider_of(item)
-    if traits.provider and provider is not None and _plain(provider) != _plain(traits.provider):
-        return False
+    if traits.provider and provider is not None:
+        shown["provider"] = _plain(provider) == _plain(traits.provider)
     rule = item.get("rule")
     rule_id = rule.get("id") if isinstance(rule, Mapping) else None
-    if traits.rule_ids and _is_id(rule_id) and rule_id not in traits.rule_ids:
-        return False
-    shown_text = item.get("description")
-    return not (
-        traits.description
-        and isinstance(shown_text, str)
-        and _plain(shown_text) != _plain(traits.description)
-    )
+    if traits.rule_ids and _is_id(rule_id):
+        shown["rule"] = rule_id in traits.rule_ids
+    description = item.get("description")
+    if traits.description and isinstance(description, str):
+        shown["description"] = _plain(description) == _plain(traits.description)
+    return shown
 
 
-def tolerance_of(known: Iterable[tuple[Traits, Item]]) -> int | None:
-    """How exactly the server keeps instants, by records of ours whose traits are known: 1 (to the millisecond),
-    WHOLE_SECOND_MS, or None where the list shows other instants than those that were sent: it cannot be searched.
+def evidence_of(known: Iterable[tuple[Traits, Item]]) -> Evidence:
+    """How the list shows what was sent, by records of ours whose traits are known.
 
-    Without any evidence: to the millisecond.
+    Some of them may have been edited at the server since; where none shows the instants it was sent with, the list
+    cannot be searched.
     """
-    tolerance = 1
+    same_ms, apart_ms, shown_as_sent, any_known = 1, WHOLE_MINUTE_MS, False, False
+    agreed: set[str] = set()
+    differed: set[str] = set()
     for traits, item in known:
+        any_known = True
         for name, at in traits.instants.items():
             shown = instant_ms(item.get(name))
             if shown is None or abs(shown - at) >= WHOLE_SECOND_MS:
-                return None
+                continue
+            shown_as_sent = True
             if shown != at:
-                tolerance = WHOLE_SECOND_MS
-    return tolerance
+                same_ms = WHOLE_SECOND_MS
+            # A round instant looks the same however the server cuts it: only others prove anything.
+            if at % WHOLE_SECOND_MS and shown == at:
+                apart_ms = min(apart_ms, 1)
+            elif at % WHOLE_MINUTE_MS >= WHOLE_SECOND_MS:
+                apart_ms = min(apart_ms, WHOLE_SECOND_MS)
+        for field, agrees in _shown(traits, item).items():
+            (agreed if agrees else differed).add(field)
+    searchable = shown_as_sent or not any_known
+    return Evidence(same_ms, max(apart_ms, same_ms), frozenset(agreed - differed), searchable)
 
 
 def lacks_provider(wanted: Sequence[Wanted], items: Iterable[Item]) -> list[int]:
     """Ids of the items that may be one of `wanted` and do not show whose work they are: worth a closer look."""
+    by_minute: dict[int, list[Wanted]] = {}
+    for each in wanted:
+        for minute in minutes_of(each.traits):
+            by_minute.setdefault(minute, []).append(each)
     found = []
     for item in items:
         number = item_id(item)
         if number is None or provider_of(item) is not None:
             continue
         if any(
-            each.traits.provider and fits(each.traits, item, tolerance_ms=WHOLE_SECOND_MS) for each in wanted
+            each.traits.provider and fits(each.traits, item, within_ms=WHOLE_SECOND_MS)
+            for minute in shown_minutes(item, wanted)
+            for each in by_minute.get(minute, ())
         ):
             found.append(number)
     return found
+
+
+def minutes_of(traits: Traits) -> range:
+    """The minutes in which its first instant may be shown: nothing further away is ever the same."""
+    first = next(iter(traits.instants.values())) // WHOLE_MINUTE_MS
+    return range(first - 1, first + 2)
+
+
+def shown_minutes(item: Item, wanted: Sequence[Wanted]) -> set[int]:
+    """The minute in which an item shows the first instant of what is wanted; empty where it shows none."""
+    names = {next(iter(each.traits.instants)) for each in wanted}
+    shown = (instant_ms(item.get(name)) for name in names)
+    return {at // WHOLE_MINUTE_MS for at in shown if at is not None}
 
 
 def item_id(item: Item) -> int | None:
@@ -190,13 +259,10 @@ def instant_ms(text: object) -> int | None:
         return None
 
 
-def _same_instant(one: int, other: int, tolerance_ms: int) -> bool:
-    return abs(one - other) < tolerance_ms
-
-
 def _is_id(found: object) -> bool:
     return isinstance(found, int) and not isinstance(found, bool) and -MAX_INT <= found <= MAX_INT
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split()).casefold()
+    # Composed or not, a letter is the same letter.
+    return " ".join(unicodedata.normalize("NFKC", text).split()).casefold()

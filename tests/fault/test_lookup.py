@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -303,6 +304,87 @@ def test_server_that_keeps_whole_seconds_is_recognised_by_our_own_records(
         assert len(device.posts()) == 2
 
 
+def _signed_in_user(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "providerName": "Signed-in User 7"}
+
+
+def _other_rules(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "rule": {"id": 90_000}}
+
+
+def _cut_to_minutes(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "actualStart": f"{row['actualStart'][:17]}00.000Z"}
+
+
+def _cut_to_seconds(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "actualStart": f"{row['actualStart'][:19]}.000Z"}
+
+
+@pytest.mark.parametrize("shown", [_signed_in_user, _other_rules, _cut_to_minutes, _cut_to_seconds])
+def test_list_that_shows_things_in_its_own_way_never_leads_to_a_second_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: Any
+) -> None:
+    """P2: nobody documents what the list shows; our own record, on a full minute, looks right all the same."""
+    with sandboxed(tmp_path, lookup__details=False) as device:
+        device.time.wall = device.time.wall.replace(second=31, microsecond=472_000)
+        listed = device.sandbox.state.listed
+        monkeypatch.setattr(device.sandbox.state, "listed", lambda: [shown(row) for row in listed()])
+        _capture_at(device, 1, "2026-03-02T10:15:00Z")
+        device.sync()
+        device.sandbox.faults.add(STORED)
+        id = device.capture(2)
+        device.sync()
+        goes_on(device, 61, 61, 900, 3600)
+        assert len(device.posts()) == 2
+        assert len(device.sandbox.state.records()) == 2
+        assert device.entry(id)["state"] in ("in_doubt", "parked")
+
+
+def _first_twenty(rows: list[dict[str, Any]], page: int, size: int) -> list[dict[str, Any]]:
+    return rows[:20]
+
+
+def _counted_from_0(rows: list[dict[str, Any]], page: int, size: int) -> list[dict[str, Any]]:
+    return rows[page * size : (page + 1) * size]
+
+
+@pytest.mark.parametrize("paging", [_first_twenty, _counted_from_0])
+@pytest.mark.parametrize("total", [False, True])
+def test_list_that_pages_in_its_own_way_never_leads_to_a_second_record(
+    tmp_path: Path, paging: Any, total: bool
+) -> None:
+    """P2: page numbers are ignored, or begin with 0, and the total is that of the page."""
+    with sandboxed(tmp_path, lookup__page_size=50) as device:
+        fakes = device.sandbox.state
+        for number in range(60):
+            fakes.add_row({"actualStart": f"2026-02-{number % 27 + 1:02}T10:00:00.111Z"})
+        device.capture(1)
+        device.sync()
+        device.sandbox.faults.add(STORED)
+        id = device.capture(2)
+        device.sync()
+
+        def answer(page: int) -> dict[str, Any]:
+            rows = fakes.listed()
+            rows.sort(
+                key=lambda row: row["id"] == device.sandbox.state.records()[1]["id"]
+            )  # ours is the last
+            rows.sort(
+                key=lambda row: row["id"] != device.sandbox.state.records()[0]["id"]
+            )  # the witness first
+            shown = paging(rows, page, 50)
+            return {"data": shown, **({"totalCount": len(shown)} if total else {})}
+
+        for page in range(9):
+            fault = faults.answer("list", 200, target=f"page={page}&", times=None)
+            device.sandbox.faults.add(replace(fault, body=answer(page)))
+        goes_on(device, 61, 61, 900, 3600)
+        assert len(device.posts()) == 2
+        assert len(fakes.records()) == 2
+        if paging is _counted_from_0:
+            assert device.entry(id)["server_id"] is not None
+
+
 def test_server_that_lists_other_starts_than_were_sent_proves_nothing(
     device: SandboxRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -397,7 +479,7 @@ def test_one_reading_serves_all_entries_in_doubt(device: SandboxRig) -> None:
     device.sync()
     goes_on(device, 61)
     assert device.counts() == {"parked": 30, "done": 1}
-    assert len(lists(device)) == 2, "the page, and the empty one behind it"
+    assert len(lists(device)) == 3, "the page, the empty one behind it, and page 0"
 
 
 def test_only_worker_takes_turns_between_sends_and_look_ups(tmp_path: Path) -> None:

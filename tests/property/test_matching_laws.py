@@ -10,18 +10,21 @@ from hypothesis import strategies as st
 
 from sync.instants import instant_text
 from sync.matching import (
+    NO_EVIDENCE,
+    WHOLE_MINUTE_MS,
     WHOLE_SECOND_MS,
     WINDOW_AFTER_MS,
     WINDOW_BEFORE_MS,
+    Evidence,
     Kind,
     Match,
     Traits,
     Wanted,
     Window,
+    evidence_of,
     fits,
     item_id,
     match,
-    tolerance_of,
 )
 
 NOON_MS = 1_772_452_800_000
@@ -30,7 +33,13 @@ starts = st.integers(min_value=0, max_value=2500).map(lambda ms: NOON_MS + ms)
 providers = st.sampled_from(["Zoé Nguyễn", "zoé  nguyễn", "Ana Silva", None])
 rules = st.sampled_from([1, 2, 3])
 ids = st.integers(min_value=1, max_value=6)
-tolerances = st.sampled_from([1, WHOLE_SECOND_MS])
+evidences = st.sampled_from(
+    [
+        NO_EVIDENCE,
+        Evidence(1, 1, frozenset({"provider", "rule"})),
+        Evidence(WHOLE_SECOND_MS, WHOLE_SECOND_MS, frozenset({"provider"})),
+    ]
+)
 OPEN = Window(None, None)
 
 
@@ -67,43 +76,42 @@ def distinct(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 lists = st.lists(items(), max_size=6).map(distinct)
 
 
-@given(traits(), st.lists(traits(), max_size=3), lists, st.sets(ids, max_size=3), tolerances)
+@given(traits(), st.lists(traits(), max_size=3), lists, st.sets(ids, max_size=3), evidences)
 def test_only_the_one_free_record_that_fits_is_adopted(
-    mine: Traits, rivals: list[Traits], listed: list[dict[str, Any]], taken: set[int], tolerance_ms: int
+    mine: Traits, rivals: list[Traits], listed: list[dict[str, Any]], taken: set[int], evidence: Evidence
 ) -> None:
-    found = match(Wanted(1, mine, OPEN), rivals, listed, taken=frozenset(taken), tolerance_ms=tolerance_ms)
+    found = match(Wanted(1, mine, OPEN), rivals, listed, taken=frozenset(taken), evidence=evidence)
     free = [
-        item for item in listed if item["id"] not in taken and fits(mine, item, tolerance_ms=tolerance_ms)
+        item for item in listed if item["id"] not in taken and fits(mine, item, within_ms=evidence.same_ms)
     ]
     if found.kind is Kind.ONE:
         assert [found.item] == free
-        assert not any(fits(rival, free[0], tolerance_ms=tolerance_ms) for rival in rivals)
-    elif found.kind is Kind.NONE:
-        assert free == []
-    else:
-        assert found.kind is Kind.SEVERAL
+        assert not any(fits(rival, free[0], within_ms=evidence.same_ms) for rival in rivals)
+    elif found.kind is Kind.SEVERAL:
         assert free
+    else:
+        assert free == []
 
 
-@given(traits(), st.lists(traits(), max_size=3), lists, tolerances, st.randoms())
+@given(traits(), st.lists(traits(), max_size=3), lists, evidences, st.randoms())
 def test_order_of_the_list_changes_nothing(
-    mine: Traits, rivals: list[Traits], listed: list[dict[str, Any]], tolerance_ms: int, random: Any
+    mine: Traits, rivals: list[Traits], listed: list[dict[str, Any]], evidence: Evidence, random: Any
 ) -> None:
     shuffled = list(listed)
     random.shuffle(shuffled)
     one, other = (
-        match(Wanted(1, mine, OPEN), rivals, each, taken=frozenset(), tolerance_ms=tolerance_ms)
+        match(Wanted(1, mine, OPEN), rivals, each, taken=frozenset(), evidence=evidence)
         for each in (listed, shuffled)
     )
     assert one == other
 
 
-@given(traits(), traits(), lists, tolerances)
+@given(traits(), traits(), lists, evidences)
 def test_no_record_is_adopted_by_two_entries(
-    mine: Traits, other: Traits, listed: list[dict[str, Any]], tolerance_ms: int
+    mine: Traits, other: Traits, listed: list[dict[str, Any]], evidence: Evidence
 ) -> None:
     def seen(this: Traits, that: Traits) -> Match:
-        return match(Wanted(1, this, OPEN), [that], listed, taken=frozenset(), tolerance_ms=tolerance_ms)
+        return match(Wanted(1, this, OPEN), [that], listed, taken=frozenset(), evidence=evidence)
 
     both = seen(mine, other), seen(other, mine)
     adopted = [item_id(each.item) for each in both if each.item is not None]
@@ -122,8 +130,11 @@ def test_what_was_sent_fits_what_a_server_lists_that_cuts_to_seconds(
         "rule": {"id": rule},
         "providerName": provider,
     }
-    assert fits(mine, shown, tolerance_ms=WHOLE_SECOND_MS)
-    assert tolerance_of([(mine, shown)]) == (1 if millis == 0 else WHOLE_SECOND_MS)
+    assert fits(mine, shown, within_ms=WHOLE_SECOND_MS)
+    found = evidence_of([(mine, shown)])
+    assert found.searchable
+    assert found.same_ms == (1 if millis == 0 else WHOLE_SECOND_MS)
+    assert found.apart_ms >= WHOLE_SECOND_MS, "a round instant proves no milliseconds"
 
 
 @given(traits(), st.integers(-10_000_000, 10_000_000))
@@ -131,7 +142,7 @@ def test_what_was_made_at_another_time_is_neither_match_nor_miss(mine: Traits, a
     window = Window(NOON_MS, NOON_MS + 1000)
     made = NOON_MS + away_ms
     shown = {"id": 1, "actualStart": text(mine.instants["actualStart"]), "createdAt": text(made)}
-    found = match(Wanted(1, mine, window), [], [shown], taken=frozenset(), tolerance_ms=1)
+    found = match(Wanted(1, mine, window), [], [shown], taken=frozenset(), evidence=NO_EVIDENCE)
     inside = -WINDOW_BEFORE_MS <= away_ms <= 1000 + WINDOW_AFTER_MS
     assert found.kind is (Kind.ONE if inside else Kind.UNCLEAR)
 
@@ -141,4 +152,40 @@ def test_nothing_a_server_writes_breaks_the_matcher(odd: Any) -> None:
     mine = Traits({"actualStart": NOON_MS}, "Ana Silva", frozenset({1}))
     for field in ("id", "actualStart", "createdAt", "rule", "providerName", "summary", "description"):
         shown = {"id": 1, "actualStart": text(NOON_MS), field: odd}
-        match(Wanted(1, mine, Window(NOON_MS, NOON_MS)), [mine], [shown], taken=frozenset(), tolerance_ms=1)
+        match(
+            Wanted(1, mine, Window(NOON_MS, NOON_MS)),
+            [mine],
+            [shown],
+            taken=frozenset(),
+            evidence=NO_EVIDENCE,
+        )
+
+
+@given(traits(), items(), evidences)
+def test_what_no_record_of_ours_proves_excludes_nothing(
+    mine: Traits, shown: dict[str, Any], evidence: Evidence
+) -> None:
+    """Another name, another rule: it is another record only where the list is known to show these as they were sent."""
+    shown = {**shown, "actualStart": text(mine.instants["actualStart"])}
+    found = match(Wanted(1, mine, OPEN), [], [shown], taken=frozenset(), evidence=evidence)
+    if fits(mine, shown, within_ms=1):
+        assert found.kind is Kind.ONE
+    elif not evidence.trusted:
+        assert found.kind is Kind.UNCLEAR
+
+
+@given(traits(), st.integers(1, WHOLE_MINUTE_MS - 1))
+def test_near_start_is_excluded_only_by_a_list_known_to_keep_it(mine: Traits, off_ms: int) -> None:
+    """A witness on the full minute looks the same however the server cuts it."""
+    shown = {"id": 1, "actualStart": text(mine.instants["actualStart"] + off_ms)}
+    round_start = NOON_MS // WHOLE_MINUTE_MS * WHOLE_MINUTE_MS
+    proof = Traits({"actualStart": round_start}), {"actualStart": text(round_start)}
+    exact = Traits({"actualStart": round_start + 123}), {"actualStart": text(round_start + 123)}
+
+    def seen(*known: tuple[Traits, dict[str, Any]]) -> Kind:
+        evidence = evidence_of(known)
+        return match(Wanted(1, mine, OPEN), [], [shown], taken=frozenset(), evidence=evidence).kind
+
+    assert seen() is Kind.UNCLEAR
+    assert seen(proof) is Kind.UNCLEAR
+    assert seen(proof, exact) is Kind.NONE

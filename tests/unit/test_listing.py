@@ -25,38 +25,40 @@ def read(*pages: Page, newest_first: bool = False, needed_from: int | None = Non
 
 
 @pytest.mark.parametrize(
-    ("pages", "complete"),
+    ("pages", "complete", "unpaged"),
     [
-        pytest.param([page()], True, id="empty"),
-        pytest.param([page(1, 2, 3)], False, id="may go on"),
-        pytest.param([page(1, 2)], False, id="short page is no end: the server may cap its pages"),
-        pytest.param([page(1, 2, 3), page(4), page()], True, id="read to the empty page"),
-        pytest.param([page(1, 2, 3, total=3)], True, id="all that the server counts"),
-        pytest.param([page(1, 2, 3, total=5), page(4, 5, total=5)], True, id="all, on two pages"),
+        pytest.param([page()], True, False, id="empty"),
+        pytest.param([page(1, 2, 3)], False, False, id="may go on"),
+        pytest.param([page(1, 2)], False, False, id="short page is no end: the server may cap its pages"),
+        pytest.param([page(1, 2, 3), page(4), page()], True, False, id="read to the empty page"),
+        pytest.param([page(1, 2, 3, total=3)], False, False, id="a total may be that of the page"),
         pytest.param(
-            [page(1, 2), page(1, 2)], True, id="page number ignored, fewer than asked: all there is"
+            [page(1, 2, 3, total=5), page(4, 5, total=5), page(total=5)], True, False, id="with totals"
         ),
+        pytest.param([page(1, 2, 3, total=5), page(total=5)], False, False, id="the server counts more"),
+        pytest.param([page(1, 2), page(1, 2)], True, True, id="the same again"),
         pytest.param(
-            [page(1, 2, total=9), page(1, 2, total=9)], False, id="the server counts more than it shows"
+            [page(1, 2, total=9), page(1, 2, total=9)], False, True, id="the same, and it counts more"
         ),
-        pytest.param(
-            [page(1, 2, 3, total=9), page(4, 5, 6, total=9), page(4, 5, 6, total=9)],
-            False,
-            id="stuck on a page",
-        ),
-        pytest.param([page(1, 2, 3, 4), page(1, 2, 3, 4)], True, id="page and size ignored: all there is"),
-        pytest.param([page(1, 2, 3), page(1, 2, 3)], False, id="page number ignored, cut at what was asked"),
-        pytest.param([page(1, 2, 3), page(2, 3, 4), page()], True, id="something new came in between"),
+        pytest.param([page(1, 2, 3), page(2, 3, 4), page()], True, False, id="something new came in between"),
     ],
 )
-def test_list_is_complete_only_when_it_is(pages: list[Page], complete: bool) -> None:
-    assert read(*pages).complete is complete
+def test_list_is_complete_only_when_it_is(pages: list[Page], complete: bool, unpaged: bool) -> None:
+    listing = read(*pages)
+    assert (listing.complete, listing.unpaged) == (complete, unpaged)
 
 
-def test_list_cut_at_what_was_asked_says_that_it_is_incomplete() -> None:
-    trouble = read(page(1, 2, 3), page(1, 2, 3)).trouble
-    assert trouble is not None
-    assert (trouble.reason, trouble.online) == (INCOMPLETE, True)
+def test_list_longer_than_it_may_be_proves_nothing() -> None:
+    listing = Listing(most=3)
+    listing.add(page(1, 2, 3, 4), newest_first=False, needed_from=None)
+    assert listing.trouble == NoPage(INCOMPLETE, online=True)
+
+
+def test_page_0_of_a_server_that_counts_from_0_is_taken_up() -> None:
+    listing = read(page(3, 4), page())
+    listing.add_first(page(1, 2))
+    assert set(listing.items) == {1, 2, 3, 4}
+    assert listing.complete
 
 
 def test_item_without_an_id_makes_the_list_useless() -> None:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
+from sync.answer import strip_secrets
 from sync.exchange import Exchange, Failure, FailureKind, Reply
 from sync.outcome import (
     SENTENCES,
@@ -533,3 +534,19 @@ def test_every_sentence_is_plain_and_has_an_end() -> None:
     for sentence in SENTENCES.values():
         assert sentence.endswith(".")
         assert not any(word in sentence for word in ("HTTP", "exception", "POST", "403", "JSON"))
+
+
+def test_answer_that_is_kept_holds_no_signed_address_wherever_it_stood() -> None:
+    """P8: the URL is a bearer secret; a receipt is kept for years and copied into every backup."""
+    signed = "https://bucket.s3.amazonaws.com/key?X-Amz-Expires=9&X-Amz-Signature=0ddba11"
+    answer: dict[str, object] = {
+        "data": {
+            "id": 1,
+            "signature": {"uploadUrl": signed, "name": "a.png"},
+            "files": [signed, {"x": signed}],
+        },
+        "upload": {"url": "https://bucket.example/key?AWSAccessKeyId=A&Signature=0ddba11&Expires=1"},
+        "presignedUrl": "plain",
+    }
+    strip_secrets(answer)
+    assert answer == {"data": {"id": 1, "signature": {"name": "a.png"}, "files": [{}]}, "upload": {}}

@@ -30,7 +30,7 @@ BEGAN_MS = 500_000  # monotonic, when the doubt began
 PATIENCE = Patience(settle_s=60, gap_s=60, limits=Limits())
 IN_DOUBT = Doubt(
     seq=1, kind="unplanned-preventive", owner=None, lease_fence=2, certainly_created=False, reason="answer_lost",
-    attempts=1, first_attempt_at=SENT_AT, first_sent_at=SENT_AT, first_sent_server_at=SENT_AT,
+    attempts=1, first_attempt_at=SENT_AT, first_sent_at=SENT_AT, last_sent_at=SENT_AT, first_sent_server_at=SENT_AT,
     last_sent_server_at=SENT_AT, mono_ms=BEGAN_MS, boot="boot-1", lookups=0, clean_misses=0,
     last_miss_mono_ms=None, looked_mono_ms=BEGAN_MS, waited_ms=0, lookup_due_mono_ms=BEGAN_MS,
 )  # fmt: skip
