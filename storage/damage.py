@@ -7,28 +7,34 @@ well, while a capture is refused. Light: `status` imports this module.
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Final
 
 from storage.errors import DatabaseDamaged
-from storage.folder import StorageFolder, write_durably
+from storage.folder import StorageFolder, from_os_error, read_small, write_durably
 
 RECOVER = "fieldsync db recover"
+_AT_MOST_BYTES: Final = 4001
 
 
 def remember(folder: StorageFolder, what: str) -> None:
     """Have every later command refuse this database. Best effort: a disk that takes no note is told about anyway."""
     with suppress(OSError):
         if folder.root.is_dir() and not folder.damage_note.exists():
-            write_durably(folder.damage_note, what.encode("utf-8", "replace")[:4000] + b"\n")
+            write_durably(folder.damage_note, what.encode("utf-8", "replace")[: _AT_MOST_BYTES - 1] + b"\n")
 
 
 def remembered(folder: StorageFolder) -> str | None:
-    """What was found, or None where nothing was."""
+    """What was found, or None where nothing was.
+
+    Raises:
+        StorageReadOnly: the note cannot be read, which says nothing of the database.
+    """
     try:
-        return folder.damage_note.read_text("utf-8", "replace").strip() or "not said"
+        return read_small(folder.damage_note, _AT_MOST_BYTES).decode("utf-8", "replace").strip() or "not said"
     except FileNotFoundError:
         return None
     except OSError as error:
-        return f"not readable: {error.strerror}"
+        raise from_os_error(error, folder.damage_note, "read") from None
 
 
 def refuse_damaged(folder: StorageFolder) -> None:

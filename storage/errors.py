@@ -75,6 +75,18 @@ class StorageReadOnly(StorageProblem):
     code = "storage_read_only"
 
 
+class StorageForbidden(StorageReadOnly):
+    """The storage belongs to another user of this device; nothing is wrong with it."""
+
+    code = "storage_forbidden"
+
+
+class StorageObstructed(StorageReadOnly):
+    """Something that is no file, such as a folder or a pipe, stands where a file of ours belongs."""
+
+    code = "storage_obstructed"
+
+
 class DatabaseUnusable(StorageProblem):
     """The database is missing although one was known, damaged, or newer than this program: nothing is changed."""
 

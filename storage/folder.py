@@ -7,10 +7,20 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from storage.errors import StorageFull, StorageProblem, StorageReadOnly
+from storage.errors import (
+    DatabaseUnusable,
+    StorageForbidden,
+    StorageFull,
+    StorageObstructed,
+    StorageProblem,
+    StorageReadOnly,
+)
+
+_ID_AT_MOST_BYTES: Final = 100
 
 
 class StorageFolder(NamedTuple):
@@ -98,13 +108,25 @@ class StorageFolder(NamedTuple):
         return found.st_dev, found.st_ino
 
     def marked_id(self) -> str | None:
-        """The id of the database known to live here, or None where none was ever made."""
+        """The id of the database known to live here, or None where none was ever made.
+
+        Raises:
+            DatabaseUnusable: the marker holds no id.
+            StorageReadOnly: it cannot be read.
+        """
         try:
-            return self.marker.read_text("ascii").strip() or None
+            written = read_small(self.marker, _ID_AT_MOST_BYTES + 1)
         except FileNotFoundError:
             return None
-        except (OSError, UnicodeDecodeError) as error:
-            raise StorageProblem(f"cannot read {self.marker}: {error}") from None
+        except OSError as error:
+            raise from_os_error(error, self.marker, "read") from None
+        found = written.decode("ascii", "replace").strip()
+        if len(written) > _ID_AT_MOST_BYTES or not (found.isascii() and found.isprintable()):
+            raise DatabaseUnusable(
+                f"{self.marker} should name the database that belongs here, and is damaged",
+                next_command="fieldsync db recover",
+            )
+        return found or None
 
     def mark(self, database_id: str) -> None:
         """Remember, durably, that a database with this id lives here."""
@@ -125,6 +147,24 @@ class StorageFolder(NamedTuple):
                 self.root.chmod(0o700)
         except OSError as error:
             raise from_os_error(error, self.root) from None
+
+
+def read_small(path: Path, at_most: int) -> bytes:
+    """The first `at_most` bytes of a file; waits for nobody, also where a pipe stands in its place.
+
+    Raises:
+        OSError: there is none, it cannot be read, or (EINVAL) it is no file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
+        content = b""
+        while len(content) < at_most and (more := os.read(descriptor, at_most - len(content))):
+            content += more
+        return content
+    finally:
+        os.close(descriptor)
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -153,8 +193,52 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def from_os_error(error: OSError, path: Path) -> StorageProblem:
-    """The storage problem that an operating system error on `path` means."""
+def from_os_error(error: OSError, path: Path, done: str = "written") -> StorageProblem:
+    """The storage problem that an operating system error on `path` means; `done` is what could not be done to it."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageFull(f"no room left on the disk that holds {path}")
-    return StorageReadOnly(f"{path} cannot be written: {error.strerror or error}")
+    if isinstance(error, PermissionError) and (whose := _foreign_owner(path)) is not None:
+        return StorageForbidden(
+            f"{path} cannot be {done} by this user: the folder belongs to another user ({whose}); run fieldsync as "
+            "that user"
+        )
+    if _is_no_file(path) and error.errno in (errno.EINVAL, errno.EISDIR, errno.ENXIO):
+        return obstructed(path)
+    return StorageReadOnly(f"{path} cannot be {done}: {error.strerror or error}")
+
+
+def obstructed(path: Path) -> StorageObstructed:
+    """What to say where `path` is there and is no file."""
+    return StorageObstructed(
+        f"{path} should be a file, and something else (such as a folder or a pipe) stands in its place; move that away",
+        next_command="fieldsync status, once it is moved away",
+    )
+
+
+def _is_no_file(path: Path) -> bool:
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
+
+
+def _foreign_owner(path: Path) -> str | None:
+    """Who owns the nearest part of `path` that can be seen, where that is not this user."""
+    if not hasattr(os, "geteuid"):
+        return None
+    for part in (path, *path.parents):
+        try:
+            owner = part.stat().st_uid
+        except OSError:
+            continue
+        return None if owner == os.geteuid() else _user_name(owner)
+    return None
+
+
+def _user_name(number: int) -> str:
+    import pwd  # only where it is needed, and not on Windows
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)

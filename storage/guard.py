@@ -5,13 +5,15 @@ Light: `status` imports this module, so everything here is plain SQL on the driv
 
 from __future__ import annotations
 
+import os
+import stat
 from typing import Any, Final
 
 from sqlcipher3 import dbapi2
 
 from storage import damage, driver, witness
 from storage.errors import DatabaseDamaged, DatabaseMissing, DatabaseNewer, DatabaseOutdated, DatabaseUnusable
-from storage.folder import StorageFolder, from_os_error
+from storage.folder import StorageFolder, from_os_error, obstructed
 
 # Kept in `PRAGMA user_version`, so that the check needs no table. One Alembic step a number.
 SCHEMA_VERSION: Final = 2
@@ -56,7 +58,7 @@ def check_present(folder: StorageFolder) -> bool:
     """Whether there is a database; a missing one that was known is damage, never a new queue.
 
     Raises:
-        DatabaseMissing: the marker names a database that is not there or is empty.
+        DatabaseMissing: a database was known here, and is not there or is empty.
         DatabaseDamaged: it was found damaged before, and that was not dealt with.
     """
     damage.refuse_damaged(folder)
@@ -67,20 +69,34 @@ def is_present(folder: StorageFolder) -> bool:
     """As `check_present`, also where damage was found before.
 
     Raises:
-        DatabaseMissing: the marker names a database that is not there or is empty.
+        DatabaseMissing: a database was known here, and is not there or is empty.
     """
-    try:
-        present = folder.database.stat().st_size > 0
-    except FileNotFoundError:
-        present = False
-    except OSError as error:
-        raise from_os_error(error, folder.database) from None
-    if not present and folder.marked_id() is not None:
-        raise DatabaseMissing(
-            f"a database was known here and {folder.database} is missing or empty; bring it back if you know where "
-            "it is; else recovering says what is left, and names a backup where there is one"
-        )
+    present = _has_content(folder)
+    if not present and is_known(folder):
+        present = _has_content(folder)  # another process may have made it since
+        if not present:
+            raise DatabaseMissing(
+                f"a database was known here and {folder.database} is missing or empty; bring it back if you know "
+                "where it is; else recovering says what is left, and names a backup where there is one"
+            )
     return present
+
+
+def is_known(folder: StorageFolder) -> bool:
+    """Whether there ever was a database here: a marker, whatever it says, or something that was seen of one."""
+    return os.path.lexists(folder.marker) or any(witness.seen(folder))
+
+
+def _has_content(folder: StorageFolder) -> bool:
+    try:
+        found = folder.database.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise from_os_error(error, folder.database, "read") from None
+    if not stat.S_ISREG(found.st_mode):
+        raise obstructed(folder.database)
+    return found.st_size > 0
 
 
 def check_not_emptied(version: int, folder: StorageFolder) -> None:
@@ -89,7 +105,7 @@ def check_not_emptied(version: int, folder: StorageFolder) -> None:
     Raises:
         DatabaseMissing: the marker names a database, and this is none.
     """
-    if version == 0 and folder.marked_id() is not None:
+    if version == 0 and is_known(folder):
         raise DatabaseMissing(
             f"a database was known here and {folder.database} is an empty one; bring the right one back if you know "
             "where it is; else recovering says what is left, and names a backup where there is one"

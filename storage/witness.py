@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from storage.folder import StorageFolder
+from storage.folder import StorageFolder, read_small
 
 # Two numbers in decimal, each in a place of its own, so that writing one never touches the other.
 _WIDTH: Final = 20
@@ -37,7 +37,7 @@ class Seen(NamedTuple):
 def seen(folder: StorageFolder) -> Seen:
     """What the note says; zeros where there is none that can be read."""
     try:
-        content = folder.witness.read_bytes()
+        content = read_small(folder.witness, 3 * _WIDTH)
     except OSError:
         return Seen()
     return Seen(_number(content[_ENTRIES_AT:]), _number(content[_SENDS_AT:]))
@@ -65,7 +65,9 @@ class Witness:
         """Remember these numbers, where they are news; call it after the commit that made them true."""
         with suppress(OSError):
             if self._descriptor is None:
-                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+                self._descriptor = os.open(
+                    self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o600
+                )
             content = os.read(self._descriptor, 3 * _WIDTH)
             for number, place in ((entries, _ENTRIES_AT), (sends, _SENDS_AT)):
                 if number > _number(content[place:]):

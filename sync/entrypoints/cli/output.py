@@ -27,6 +27,8 @@ _STORAGE_EXITS: tuple[tuple[type[Exception], Exit, bool], ...] = (
     (storage_errors.EntryHeld, Exit.TEMPORARY, True),
     (storage_errors.IllegalTransition, Exit.REFUSED, False),
     (storage_errors.StorageFull, Exit.NOT_STORED, True),
+    (storage_errors.StorageForbidden, Exit.NOT_STORED, False),
+    (storage_errors.StorageObstructed, Exit.NOT_STORED, False),
     (storage_errors.StorageReadOnly, Exit.NOT_STORED, True),
     (storage_errors.StorageBusy, Exit.TEMPORARY, True),
     (storage_errors.DatabaseUnusable, Exit.UNUSABLE, False),

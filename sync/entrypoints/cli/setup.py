@@ -146,12 +146,16 @@ def auth_clear(debug: bool, owner: str | None, as_json: bool) -> None:
     """Forget a stored pair. Tokens that the configuration names stay."""
     with reported(as_json=as_json, debug=debug):
         from config.basics import read_basics
+        from storage.folder import from_os_error
         from sync.credentials import TokensRefused
 
+        basics = read_basics(os.environ)
         try:
-            cleared = read_basics(os.environ).credentials().clear(owner)
+            cleared = basics.credentials().clear(owner)
         except TokensRefused as refused:
             raise _refused(str(refused)) from None
+        except OSError as error:
+            raise from_os_error(error, basics.storage_dir) from None
         if as_json:
             print_json({"schema": 1, "cleared": cleared})
         else:
