@@ -63,12 +63,14 @@ class Tally:
 class Rebuild:
     """Writes into `cursor`, in the caller's transaction. The best source is added first; what is there stays."""
 
-    def __init__(self, cursor: Any, layout: Layout, moment: Moment) -> None:
+    def __init__(self, cursor: Any, layout: Layout, moment: Moment, *, given: int = 0) -> None:
+        """`given`: the highest number that is known to have been given, whatever the sources know."""
         self._cursor = cursor
+        self._given = given
         self._layout = layout
         self._moment = moment
         self._ids: set[str] = set()
-        self._numbers: set[int] = set()
+        self._numbers: dict[int, str] = {}
         self._purged: set[str] = set()
         self._sequence = 0
         self.sends = 0  # the most that any source knew of
@@ -86,24 +88,34 @@ class Rebuild:
         attempts = self._children(source, "attempt")
         images = self._images(source)
         added: dict[int, Mapping[str, Any]] = {}
+        clashing: dict[int, dict[str, Any]] = {}
         for number, row in source.rows("entry"):
+            self._sequence = max(self._sequence, number)
             if row is None:
                 self._lose(source, number)
-            elif row["id"] not in self._ids and row["id"] not in self._purged and number not in self._numbers:
+            elif row["id"] in self._ids or row["id"] in self._purged:
+                continue
+            elif number in self._numbers:
+                clashing[number] = row
+            else:
                 stored = self._entry(
                     row, images.get(number), receipts.get(number, []), attempts.get(number, [])
                 )
                 if stored is not None:
                     added[number] = stored
-            else:
-                self._sequence = max(self._sequence, number)
+        self._sequence = max(self._sequence, source.sequence())
+        # A queue that began anew gave the same numbers to other captures. Nothing else goes by them: both are kept.
+        for number, row in clashing.items():
+            row["seq"] = 1 + max(self._given, self._sequence, *self._numbers)
+            stored = self._entry(row, images.get(number), receipts.get(number, []), attempts.get(number, []))
+            if stored is not None:
+                added[number] = stored
         self._copy_images(source, added)
         self._copy_children("attempt", attempts, added)
         self._copy_children("receipt", receipts, added)
         self._keep_orphans(receipts, attempts)
-        for number in (images.keys() | attempts.keys() | receipts.keys()) - added.keys() - self._numbers:
+        for number in (images.keys() | attempts.keys() | receipts.keys()) - added.keys():
             self._lose(source, number)
-        self._sequence = max(self._sequence, source.sequence())
         self._counting = False  # a second source only fills gaps
         return len(added)
 
@@ -123,7 +135,7 @@ class Rebuild:
     @property
     def highest(self) -> int:
         """The highest number of an entry that any source knew of."""
-        return max([self._sequence, *self._numbers])
+        return self._sequence
 
     def trust_no_state(self) -> None:
         """What is added from now on may have been sent since it was written."""
@@ -149,7 +161,7 @@ class Rebuild:
                 "ON CONFLICT (key) DO UPDATE SET value = excluded.value, at = excluded.at",
                 (key, json.dumps(value), self._moment.now),
             )
-        highest = max(sequence, self.highest)
+        highest = max([sequence, self.highest, *self._numbers])
         self._cursor.execute("DELETE FROM sqlite_sequence WHERE name = 'entry'")
         self._cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('entry', ?)", (highest,))
 
@@ -161,7 +173,8 @@ class Rebuild:
                 yield row
 
     def _lose(self, source: Salvage, number: int) -> None:
-        if number in self._numbers:
+        known = self._numbers.get(number)
+        if known is not None and source.ids.get(number, known) == known:
             return
         self._sequence = max(self._sequence, number)
         id = source.ids.get(number, f"number {number}")
@@ -230,7 +243,7 @@ class Rebuild:
     def _note(self, stored: Mapping[str, Any], *, intact: bool, image_ok: bool) -> None:
         id, number = str(stored["id"]), stored["seq"]
         self._ids.add(id)
-        self._numbers.add(number)
+        self._numbers[number] = id
         self.tally.count("entry", read=True)
         if not intact or not image_ok:
             reason = "signature_damaged" if intact else "payload_damaged"
@@ -243,7 +256,10 @@ class Rebuild:
     def _copy_images(self, source: Salvage, added: Mapping[int, Mapping[str, Any]]) -> None:
         if added:
             for number, row in source.rows("signature"):
-                if row is not None and number in added and not self._insert("signature", row):
+                parent = added.get(number)
+                if row is None or parent is None:
+                    continue
+                if not self._insert("signature", {**row, "entry_seq": parent["seq"]}):
                     self.tally.count("signature", read=False)
 
     def _copy_children(
@@ -256,7 +272,8 @@ class Rebuild:
             for row in rows:
                 ended = table != "attempt" or row["outcome"] is not None or parent["state"] == State.SENDING
                 # Numbered anew: those of a backup and of the damaged file may be the same.
-                self._insert(table, {**row, **({} if ended else _INTERRUPTED), "id": None})
+                changes = {} if ended else _INTERRUPTED
+                self._insert(table, {**row, **changes, "entry_seq": parent["seq"], "id": None})
 
     def _copy_purged(self, source: Salvage) -> None:
         for row in self._rows(source, "purged"):

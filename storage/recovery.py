@@ -164,18 +164,19 @@ def _rebuilt(
     with suppress(StorageProblem):
         identity = folder.marked_id()
     identity = identity or _identity_of(folder.database) or when.new_id
+    given = max(seen.entries, *(number for _, number in copies_of(folder, identity)), 0)
     database = open_database(new, new_id=identity, now=when.now)
     try:
         with database.write() as transaction:
             cursor = transaction.cursor
             layout = layout_of(cursor)
-            rebuild = Rebuild(cursor, layout, moment)
+            rebuild = Rebuild(cursor, layout, moment, given=given)
             if folder.database.exists() and folder.database.stat().st_size:
                 _add(rebuild, folder.database, layout)
             known = rebuild.highest
             from_source = 0 if source is None else _add_source(rebuild, source, layout, identity)
             rebuild.finish(
-                database_id=identity, sequence=max(seen.entries, known), sends=max(seen.sends, rebuild.sends)
+                database_id=identity, sequence=max(given, known), sends=max(seen.sends, rebuild.sends)
             )
         database.checkpoint()
         found = page_damage_of(database)
@@ -183,8 +184,8 @@ def _rebuilt(
         database.close()
     if found:
         raise DatabaseUnusable(f"the new database in {new.root} is not sound ({found[0]}); nothing was moved")
-    lost = max(0, seen.entries - known)
-    unknown = lost if source is None else max(0, min(lost, seen.entries - rebuild.highest))
+    lost = max(0, given - known)
+    unknown = lost if source is None else max(0, min(lost, given - rebuild.highest))
     recovered = Recovered(
         problems,
         aside.make_place(folder, f"{when.now:%Y%m%dT%H%M%S%fZ}"),
@@ -224,6 +225,28 @@ def _add_source(rebuild: Rebuild, path: Path, layout: Layout, identity: str) -> 
     added = _add(rebuild, path, layout)
     rebuild.forget_found()
     return added
+
+
+def copies_of(folder: StorageFolder, identity: str) -> list[tuple[Path, int]]:
+    """The copies of this database in `backups/`, each with the highest number that an entry ever had in it."""
+    try:
+        copies = sorted(folder.backups.glob("*.db"))
+    except OSError:
+        return []
+    return [(path, _sequence_of(path)) for path in copies if _identity_of(path) == identity]
+
+
+def _sequence_of(path: Path) -> int:
+    try:
+        connection = driver.connect_for_reading(path)
+    except dbapi2.Error:
+        return 0
+    try:
+        return witness.known(connection).entries
+    except dbapi2.Error:
+        return 0
+    finally:
+        connection.close()
 
 
 def newest_backup(folder: StorageFolder, identity: str) -> Path | None:

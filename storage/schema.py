@@ -47,6 +47,10 @@ def open_database(folder: StorageFolder, *, new_id: str, now: datetime) -> Datab
         with database.read() as transaction:
             known = witness.known(transaction.cursor)
         check_current(known, seen, folder)
+        if any(known.lost_from(seen)):  # as after an upgrade: the note began with the program that keeps it
+            note = witness.Witness(folder.witness)
+            note.note(entries=known.entries, sends=known.sends)
+            note.close()
     except DatabaseOutdated:
         # The last one who closes a database moves its log into it and removes the log. This one is evidence: what
         # SQLite cannot read of it may hold the missing captures. Whoever only reads leaves it alone.

@@ -272,6 +272,55 @@ def test_backup_fills_only_the_gaps(broken: Broken) -> None:
     broken.assert_works()
 
 
+def test_backup_is_added_whole_where_a_new_queue_gave_its_numbers_again(
+    broken: Broken, tmp_path: Path
+) -> None:
+    """P1: everything but the backup was lost, and people went on working before anybody thought of it."""
+    copy = tmp_path / "bk.db"
+    assert broken.run("db", "backup", "-o", str(copy)).code == 0
+    broken.database.unlink()
+    broken.place.witness.unlink()
+    assert broken.recover()["tables"]["entry"] == {"read": 0, "lost": 0}
+    rig = FakeRig(broken.storage, FakeServer(), FakeTime())
+    since = rig.capture_many(8, first=101)
+    rig.close()
+    again = broken.recover("--from", str(copy))
+    assert again["from_entries"] == TOTAL
+    assert (again["lost_ids"], again["lost_unknown"], again["broken_images"], again["damaged"]) == (
+        [],
+        0,
+        [],
+        [],
+    )
+    assert set(broken.listed()) == {*broken.ids, *since}
+    broken.assert_works()
+
+
+def test_numbers_that_a_backup_knows_are_not_given_again(broken: Broken) -> None:
+    """The note of the last number was lost together with the database."""
+    assert broken.run("db", "backup").code == 0
+    broken.database.unlink()
+    broken.place.witness.unlink()
+    assert broken.recover()["lost_unknown"] >= TOTAL
+    rig = FakeRig(broken.storage, FakeServer(), FakeTime())
+    id = rig.capture(101)
+    with rig.database.read() as transaction:
+        (number,) = transaction.cursor.execute("SELECT seq FROM entry WHERE id = ?", (id,)).fetchone()
+    assert number > TOTAL
+    rig.close()
+
+
+def test_note_of_the_last_number_is_made_good_when_the_database_is_opened(broken: Broken) -> None:
+    """As after an upgrade: nobody has kept the note before."""
+    from storage import witness
+
+    before = witness.seen(broken.place)
+    assert before.entries >= TOTAL
+    broken.place.witness.write_bytes(bytes(20) + b"\n")
+    assert broken.run("sync", "--json").code in (3, 4, 5)
+    assert witness.seen(broken.place).entries == before.entries
+
+
 def test_copy_of_another_outbox_adds_nothing(broken: Broken, tmp_path: Path) -> None:
     other = FakeRig(tmp_path / "other", FakeServer(), FakeTime())
     with other.database.write() as transaction:
