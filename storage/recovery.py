@@ -68,12 +68,14 @@ class Recovered:
     backup: Path | None = None  # the newest one that could bring more
     source: Path | None = None
     from_source: int = 0  # entries that only the given file had
+    database_lost: bool = False  # it was gone or empty, or nothing at all could be read of it
 
     @property
     def complete(self) -> bool:
-        """Whether nothing was lost, damaged or put in doubt."""
+        """Whether nothing was lost, damaged or put in doubt. Of a lost database nobody knows what was in it."""
         tally = self.tally
-        return not (any(tally.lost.values()) or tally.damaged or tally.in_doubt or self.unknown_lost)
+        lost = self.database_lost or self.unknown_lost or any(tally.lost.values())
+        return not (lost or tally.damaged or tally.in_doubt)
 
     def to_json(self) -> dict[str, Any]:
         tally = self.tally
@@ -81,6 +83,7 @@ class Recovered:
             "schema": 1,
             "recovered": self.place is not None,
             "problems": list(self.problems),
+            "database_lost": self.database_lost,
             "tables": {
                 table: {"read": tally.read.get(table, 0), "lost": tally.lost.get(table, 0)}
                 for table in ("entry", "signature", "attempt", "receipt", "purged", "control")
@@ -97,6 +100,22 @@ class Recovered:
             "moved_to": None if self.place is None else str(self.place),
             "report": None if self.place is None else str(self.place / REPORT),
         }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any], place: Path) -> Recovered:
+        """What `to_json` told of a recovery that moved the damaged files to `place`."""
+        tally = Tally(
+            read={table: counts["read"] for table, counts in told["tables"].items()},
+            lost={table: counts["lost"] for table, counts in told["tables"].items()},
+            lost_ids=told["lost_ids"],
+            damaged=told["damaged"],
+            broken_images=told["broken_images"],
+            in_doubt=told["in_doubt"],
+            notes=told["notes"],
+        )
+        backup, source = (None if told[name] is None else Path(told[name]) for name in ("backup", "from"))
+        lost, added, gone = told["lost_unknown"], told["from_entries"], told["database_lost"]
+        return cls(tuple(told["problems"]), place, tally, lost, backup, source, added, gone)
 
 
 def recover(
@@ -120,7 +139,9 @@ def recover(
     if not folder.root.is_dir():
         raise NothingKnown(f"nothing was ever captured in {folder.root}")
     with _nobody_works(folder):
-        aside.finish(folder)  # an earlier recovery that was cut off
+        place = aside.finish(folder)
+        if place is not None:
+            return _told_late(folder, place)
         findings = check(folder, methods=methods, full=True)
         if findings is None and source is None:
             raise NothingKnown(f"nothing was ever captured in {folder.root}")
@@ -139,7 +160,27 @@ def recover(
         moment = Moment(
             to_ms(when.now), doubt_clock(to_ms(when.now), when.mono_ms, when.boot), states_hold, methods
         )
-        return _rebuilt(folder, when, moment, problems, source)
+        lost = "database_missing" in found
+        return _rebuilt(folder, when, moment, problems, source, database_lost=lost)
+
+
+def _told_late(folder: StorageFolder, place: Path) -> Recovered:
+    """An earlier recovery was cut off after its plan was made: it is finished now, and nobody was told of it yet."""
+    note = (
+        "an earlier recovery that was cut off is finished now, and this is its report; nothing else was done"
+    )
+    try:
+        recovered = Recovered.from_json(json.loads((place / REPORT).read_bytes()), place)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        note = f"{note}, which cannot be read ({type(error).__name__})"
+        recovered = Recovered((), place, database_lost=True)
+    recovered.tally.notes.append(note)
+    identity = _identity_of(folder.database)
+    if identity is not None:
+        folder.mark(identity)
+    damage.forget(folder)
+    aside.clear(folder)
+    return recovered
 
 
 @contextmanager
@@ -156,7 +197,13 @@ def _nobody_works(folder: StorageFolder) -> Iterator[None]:
 
 
 def _rebuilt(
-    folder: StorageFolder, when: When, moment: Moment, problems: tuple[str, ...], source: Path | None
+    folder: StorageFolder,
+    when: When,
+    moment: Moment,
+    problems: tuple[str, ...],
+    source: Path | None,
+    *,
+    database_lost: bool,
 ) -> Recovered:
     before = aside.state_of(folder)
     seen = witness.seen(folder)
@@ -174,6 +221,7 @@ def _rebuilt(
             if folder.database.exists() and folder.database.stat().st_size:
                 _add(rebuild, folder.database, layout)
             known = rebuild.highest
+            database_lost = database_lost or not any(rebuild.tally.read.values())
             from_source = 0 if source is None else _add_source(rebuild, source, layout, identity)
             rebuild.finish(
                 database_id=identity, sequence=max(given, known), sends=max(seen.sends, rebuild.sends)
@@ -194,6 +242,7 @@ def _rebuilt(
         newest_backup(folder, identity),
         source,
         from_source,
+        database_lost,
     )
     assert recovered.place is not None
     write_durably(recovered.place / REPORT, json.dumps(recovered.to_json(), indent=1).encode() + b"\n")

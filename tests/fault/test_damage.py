@@ -296,6 +296,26 @@ def test_backup_is_added_whole_where_a_new_queue_gave_its_numbers_again(
     broken.assert_works()
 
 
+@pytest.mark.parametrize("how", ["deleted", "emptied"])
+def test_lost_database_is_no_success_and_names_the_backup_also_when_nothing_counts_it(
+    broken: Broken, how: str
+) -> None:
+    """P1: the worker's script goes on after a 0, and the queue is empty."""
+    copy = broken.run("db", "backup", "--json").document["path"]
+    broken.database.unlink() if how == "deleted" else broken.database.write_bytes(b"")
+    broken.place.witness.unlink()
+    ended = broken.run("db", "recover", "--json")
+    assert (ended.code, ended.document["database_lost"]) == (3, True)
+    assert ended.document["next_command"] == f"fieldsync db recover --from {copy}"
+
+
+def test_marker_of_another_database_gets_no_advice_that_is_then_refused(broken: Broken) -> None:
+    broken.place.mark("0193a000-0000-7000-8000-000000000bad")
+    checked = broken.run("db", "check", "--json")
+    assert checked.code == 8
+    assert "recover" not in checked.document["next_command"]
+
+
 def test_numbers_that_a_backup_knows_are_not_given_again(broken: Broken) -> None:
     """The note of the last number was lost together with the database."""
     assert broken.run("db", "backup").code == 0
@@ -549,7 +569,11 @@ def test_recovery_that_was_cut_off_is_finished_by_the_next_one(
     assert broken.run("status").code == 8
     assert aside.finish(broken.place) is not None
     assert broken.run("list").code == 8, "until it is ordered again and told"
-    assert broken.run("db", "recover").code == 0
+    told = broken.run("db", "recover", "--json")
+    assert told.code == 3, "what was put in doubt is told, if late"
+    assert len(told.document["in_doubt"]) == WAITING
+    assert Path(told.document["report"]).is_file()
+    assert broken.run("db", "recover").code == 0, "and once"
     assert set(broken.listed()) == set(broken.ids)
     assert len(list(broken.place.damaged.glob("*/fieldsync.db"))) == 1
 

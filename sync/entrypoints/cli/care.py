@@ -82,6 +82,10 @@ def _next_after(pages_sound: bool, problems: list[Any]) -> str:
         return "fieldsync sync"
     entries = {problem.id for problem in problems if problem.id}
     # Where single rows are damaged they are held back by themselves when their turn comes; the rest goes on.
+    if "database_unusable" in codes:
+        return (
+            "fieldsync db check"  # the right file or marker has to come back first; recovering would refuse
+        )
     if pages_sound and len(entries) == 1 and "damage_remembered" not in codes:
         return f"fieldsync show {entries.pop()[-8:]}"
     return "fieldsync db recover"
@@ -168,10 +172,13 @@ def recover(debug: bool, force: bool, source: Path | None, as_json: bool) -> Non
 
 
 def _next_step(done: Recovered) -> str:
-    lost = bool(done.tally.lost_ids or done.unknown_lost)
-    if lost and done.backup is not None and done.source is None:
+    if _may_have_more(done) and done.backup is not None and done.source is None:
         return f"fieldsync db recover --from {done.backup}"
     return "fieldsync status"
+
+
+def _may_have_more(done: Recovered) -> bool:
+    return bool(done.tally.lost_ids or done.unknown_lost or done.database_lost)
 
 
 def _tell(done: Recovered) -> None:
@@ -200,7 +207,7 @@ def _tell(done: Recovered) -> None:
     _first([f"lost: {id}" for id in tally.lost_ids])
     _first([f"damaged: {each['id']} ({each['reason']}), {each['state']} now" for each in tally.damaged])
     _first(tally.notes)
-    if done.backup is not None and lost and done.source is None:
+    if done.backup is not None and _may_have_more(done) and done.source is None:
         click.echo(f"a backup may have more: {done.backup}")
     click.echo(f"the damaged files and the whole report are in {done.place}; keep them until all is settled")
 
