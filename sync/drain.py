@@ -22,6 +22,7 @@ from sync.credentials import Tokens
 from sync.durable import written
 from sync.gate import Host, Mode
 from sync.hosts import Hosts
+from sync.instants import instant_text
 from sync.intake import Intake
 from sync.job import Done, Job, Work
 from sync.ledger import Ledger
@@ -111,7 +112,7 @@ class Drain:
             StorageProblem: the database cannot be used; what was not committed is in doubt or is repeated.
         """
         damage.refuse_damaged(self._database.folder)  # another process may have come upon it
-        if not self._lock.take(since=self._clock.now().isoformat(timespec="seconds")):
+        if not self._lock.take(since=instant_text(self._clock.now())):
             raise DrainBusy(FileLock.holder(self._database.folder.drain_lock))
         try:
             report = self._pass(ask, progress)

@@ -23,6 +23,7 @@ from sync import events
 from sync.clock import Clock
 from sync.drain import Drain, DrainBusy
 from sync.durable import written
+from sync.instants import instant_text
 from sync.report import DrainReport
 from sync.rules import Ask
 from sync.waiting import next_moment
@@ -59,7 +60,7 @@ class Worker:
         self._stopping = threading.Event()
         self._draining = threading.Lock()
         self._dirty = threading.Event()
-        self._since = clock.now().isoformat(timespec="seconds")
+        self._since = instant_text(clock.now())
         self._handled: int | None = None
         self._forced = 0
         self._reported_s = 0.0

@@ -154,9 +154,11 @@ def come_back(stage: Stage) -> None:
     teller.scene("Power is back: the worker takes up where it stopped")
     teller.say(
         "Whether the cut-off requests arrived, nobody on this side can know. This API honours the Idempotency-Key, so "
-        "after a settling time of 1 s fieldsync sends the same bytes under the same key (in_doubt = resend)."
+        "after a settling time of 1 s fieldsync sends the same bytes under the same key (in_doubt = key)."
     )
-    teller.say("For an API that does not, it would hold them for a person: the default never guesses.")
+    teller.say(
+        "For an API that does not, the default (lookup) asks it whether it has them: nothing is sent again by guessing."
+    )
     before = backend.counters()
     stage.device.start_worker()
     with teller.board() as show:

@@ -365,13 +365,10 @@ def test_list_that_pages_in_its_own_way_never_leads_to_a_second_record(
         device.sync()
 
         def answer(page: int) -> dict[str, Any]:
-            rows = fakes.listed()
-            rows.sort(
-                key=lambda row: row["id"] == device.sandbox.state.records()[1]["id"]
-            )  # ours is the last
-            rows.sort(
-                key=lambda row: row["id"] != device.sandbox.state.records()[0]["id"]
-            )  # the witness first
+            witness, ours = (record["id"] for record in fakes.records())
+            # What is read shows the witness, and the one that is looked for stands where it is not read.
+            first, last = (ours, witness) if paging is _counted_from_0 else (witness, ours)
+            rows = sorted(fakes.listed(), key=lambda row: (row["id"] != first, row["id"] == last))
             shown = paging(rows, page, 50)
             return {"data": shown, **({"totalCount": len(shown)} if total else {})}
 
