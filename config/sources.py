@@ -4,15 +4,18 @@ Standard library only, so that `fieldsync status` reads the few values it needs 
 An empty value counts as not written: service managers and compose files cannot leave a variable out.
 """
 
+import errno
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from config.problems import ConfigProblem, problem
 from sync.secret import redact
 
+_FILE_AT_MOST_BYTES: Final = 1 << 20
 PREFIX = "FIELDSYNC_"
 CONFIG_VARIABLE = "FIELDSYNC_CONFIG"
 PATH_KEYS = frozenset({"storage.dir", "api.token_file", "api.session_token_file", "api.ca_file"})
@@ -61,7 +64,7 @@ def read_toml(environ: Mapping[str, str]) -> TomlFile:
     source = f"environment {CONFIG_VARIABLE}"
     try:
         # An editor on Windows puts a byte order mark in front, which TOML does not know.
-        return TomlFile(path, tomllib.loads(path.read_bytes().decode("utf-8-sig")))
+        return TomlFile(path, tomllib.loads(_content(path).decode("utf-8-sig")))
     except FileNotFoundError:
         code, what = "config_file_missing", f"there is no file {path}"
         fix = "Create it (config/example.toml shows every setting) or unset the variable."
@@ -82,6 +85,18 @@ def read_toml(environ: Mapping[str, str]) -> TomlFile:
         )
         fix = "Correct the file there."
     return TomlFile(path, problem=problem(CONFIG_VARIABLE, code, what, source=source, fix=fix))
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file of settings; a pipe or a device would make every command wait for ever."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with open(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no file")
+        content = stream.read(_FILE_AT_MOST_BYTES + 1)
+    if len(content) > _FILE_AT_MOST_BYTES:
+        raise OSError(errno.EFBIG, f"it is larger than {_FILE_AT_MOST_BYTES // 1024} KiB")
+    return content
 
 
 def anchored(written: str, base: Path) -> Path:

@@ -15,4 +15,5 @@ class Exit(IntEnum):
     UNUSABLE = 8  # configuration or database cannot be used as it is
     NOT_STORED = 9  # disk full or read-only; the input is fine
     HUNG = 70  # a sending thread could not be ended any other way; whoever supervises starts the worker again
+    UNTOLD = 74  # done, but standard output did not take the answer: to repeat it may double a capture
     INTERRUPTED = 130

@@ -6,10 +6,11 @@ With `--json` a failure is a document on stdout too, so that a program never has
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -19,6 +20,8 @@ from sync.errors import InputRefused, Problem, SyncProblem
 
 # A person reads the first few problems, a program gets them all.
 _SHOWN_PROBLEMS = 20
+# These break no terminal, and French numbers are written with them.
+_HARMLESS: Final = frozenset("\u00a0\u202f")
 
 _STORAGE_EXITS: tuple[tuple[type[Exception], Exit, bool], ...] = (
     (storage_errors.EntryNotFound, Exit.NO_SUCH_ENTRY, False),
@@ -117,10 +120,15 @@ def reported(*, as_json: bool, debug: bool = False) -> Iterator[None]:
     except (click.ClickException, click.exceptions.Exit, click.Abort, SystemExit, BrokenPipeError):
         raise
     except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        sys.exit(Exit.INTERRUPTED)
+        fail(Failed(Exit.INTERRUPTED, "interrupted", "interrupted"), as_json=as_json)
     except Exception as error:  # noqa: BLE001  the last place: a person gets a word, never a bare traceback
         failed = explained(error)
+        if failed is None and isinstance(error, OSError) and answer_is_stuck():
+            _silence_stdout()
+            click.echo(
+                "fieldsync: done, but the answer could not be written; look before you repeat it", err=True
+            )
+            sys.exit(Exit.UNTOLD)
         if failed is None:
             from sync.secret import redact
 
@@ -140,17 +148,61 @@ def reported(*, as_json: bool, debug: bool = False) -> Iterator[None]:
 
 def fail(failed: Failed, *, as_json: bool) -> NoReturn:
     """Print one failure and end with its exit code."""
+    told = False
     if as_json:
-        print_json(failed.to_json())
-    else:
-        click.echo(f"fieldsync: {failed.message}", err=True)
-        for problem in failed.problems[:_SHOWN_PROBLEMS]:
-            click.echo(f"  {problem.path}: {problem.message}", err=True)
-        if len(failed.problems) > _SHOWN_PROBLEMS:
-            click.echo(f"  ... and {len(failed.problems) - _SHOWN_PROBLEMS} more", err=True)
-        if failed.next_command:
-            click.echo(f"next: {failed.next_command}", err=True)
+        try:
+            print_json(failed.to_json())
+            told = True
+        except BrokenPipeError:
+            raise
+        except OSError:
+            _silence_stdout()
+    if not told:
+        _tell(failed)
     sys.exit(failed.exit_code)
+
+
+def _tell(failed: Failed) -> None:
+    lines = [f"fieldsync: {failed.message}"]
+    lines += [f"  {problem.path}: {problem.message}" for problem in failed.problems[:_SHOWN_PROBLEMS]]
+    if len(failed.problems) > _SHOWN_PROBLEMS:
+        lines.append(f"  ... and {len(failed.problems) - _SHOWN_PROBLEMS} more")
+    if failed.next_command:
+        lines.append(f"next: {failed.next_command}")
+    # Messages quote arguments and files: a terminal takes no orders from them.
+    for line in "\n".join(lines).split("\n"):
+        click.echo(plain(line), err=True)
+
+
+def plain(text: str) -> str:
+    """`text` with everything that is not to be printed as it is written as JSON writes it: \\u001b."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or each in _HARMLESS else json.dumps(each)[1:-1] for each in text
+    )
+
+
+def answer_is_stuck() -> bool:
+    """Whether standard output, such as a file on a full disk, does not take what was written to it."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError:
+        return True
+    return False
+
+
+def _silence_stdout() -> None:
+    """Nothing more is written, not even at exit, where it would fail once more."""
+    try:
+        number = sys.stdout.fileno()
+    except OSError:
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
 
 
 def print_json(document: Any) -> None:

@@ -69,7 +69,7 @@ def edit(
             return
         from shlex import quote
 
-        from sync.entrypoints.cli.telling import plain
+        from sync.entrypoints.cli.output import plain
 
         would = "would be " if dry_run else ""
         click.echo(f"{len(done.ids)} {would}given to {plain(owner)}")

@@ -11,7 +11,7 @@ import click
 
 from storage.queries import STATES
 from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import reported
+from sync.entrypoints.cli.output import plain, reported
 
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -69,7 +69,7 @@ def _alive(as_json: bool) -> Exit:
         alive, why = found.alive, telling.alive_text(found)
     except (ConfigError, StorageProblem) as problem:
         alive, why = False, str(problem)
-    telling.tell({"schema": 1, "alive": alive, "why": why} if as_json else telling.plain(why))
+    telling.tell({"schema": 1, "alive": alive, "why": why} if as_json else plain(why))
     return Exit.OK if alive else Exit.UNEXPECTED
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sync.entrypoints.cli.output import print_json
+from sync.entrypoints.cli.output import plain, print_json
 
 if TYPE_CHECKING:
     from sync.explain_words import Explained
@@ -27,8 +27,6 @@ _LISTED: Final = (
     "done_at", "signature", "signature_owed",
 )  # fmt: skip
 _TRIED: Final = ("n", "step", "started_at", "duration_ms", "outcome", "status", "reason", "detail", "sent_as")
-# These break no terminal, and French numbers are written with them.
-_HARMLESS: Final = frozenset("\u00a0\u202f")
 
 
 def tell(told: Any) -> None:
@@ -37,15 +35,6 @@ def tell(told: Any) -> None:
         print_json(told)
         return
     click.echo(told, color=False if os.environ.get("NO_COLOR") else None)
-
-
-def plain(text: str) -> str:
-    """`text` with everything that is not to be printed as it is written as JSON writes it: \\u001b."""
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each.isprintable() or each in _HARMLESS else json.dumps(each)[1:-1] for each in text
-    )
 
 
 def status_text(found: Status) -> str:

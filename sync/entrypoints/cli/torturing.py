@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import Failed, print_json, reported
+from sync.entrypoints.cli.output import Failed, answer_is_stuck, print_json, reported
 from sync.entrypoints.cli.trying import interruptible
 
 if TYPE_CHECKING:
@@ -118,7 +118,25 @@ def _play(
             f"the torture could not go on: {broken}",
             next_command=_command(seed, chosen),
         ) from broken
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if answer_is_stuck():
+            raise
+        raise Failed(
+            Exit.UNEXPECTED,
+            "torture_broken",
+            f"the torture could not go on in its scratch folder: {_why(error)}; name a roomier folder in TMPDIR",
+            next_command=_command(seed, chosen),
+        ) from error
     return summary
+
+
+def _why(error: OSError) -> str:
+    """One reason, also where a whole folder could not be copied: then each file has its own."""
+    if error.args and isinstance(error.args[0], list) and error.args[0]:
+        return str(error.args[0][0][-1])
+    return error.strerror or str(error)
 
 
 def _tell_round(played: Played, chosen: Sequence[str], *, as_json: bool) -> None:
