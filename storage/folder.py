@@ -123,7 +123,8 @@ class StorageFolder(NamedTuple):
         found = written.decode("ascii", "replace").strip()
         if len(written) > _ID_AT_MOST_BYTES or not (found.isascii() and found.isprintable()):
             raise DatabaseUnusable(
-                f"{self.marker} should name the database that belongs here, and is damaged",
+                f"{self.marker} should name the database that belongs here, and is damaged; remove it where the "
+                "database beside it is the right one, and the next capture writes it anew",
                 next_command="fieldsync db recover",
             )
         return found or None

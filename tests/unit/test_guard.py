@@ -18,7 +18,7 @@ from storage.errors import (
 from storage.folder import StorageFolder
 from storage.schema import open_database
 from tests.support.command import Tablet
-from tests.support.scratch import NOON, Scratch
+from tests.support.scratch import DATABASE_ID, NOON, Scratch
 
 OTHER_ID = "0193a000-0000-7000-8000-00000000a11e"
 
@@ -129,6 +129,10 @@ def test_marker_that_is_no_id_is_told_with_what_to_run(
     listed = tablet.run("list", "--json")
     assert (listed.code, listed.error["code"]) == (8, "database_unusable")
     assert listed.error["next_command"] == "fieldsync db recover"
+    assert "remove it" in listed.error["message"]
+    folder.marker.unlink()
+    open_database(folder, new_id=OTHER_ID, now=NOON).close()
+    assert folder.marked_id() == DATABASE_ID
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
