@@ -77,8 +77,10 @@ def finish(folder: StorageFolder) -> Path | None:
     plan = folder.recovering / _PLAN
     try:
         place = folder.damaged / str(json.loads(plan.read_text("ascii"))["place"])
-    except FileNotFoundError:
-        return None
+    except (FileNotFoundError, NotADirectoryError, ValueError, LookupError, TypeError):
+        return None  # none, or none that says anything
+    except OSError as error:
+        raise from_os_error(error, plan) from None
     new = StorageFolder(folder.recovering).database
     try:
         if new.exists():  # else it is in its place already, and what is there is not to be moved
@@ -92,6 +94,11 @@ def finish(folder: StorageFolder) -> Path | None:
     except OSError as error:
         raise from_os_error(error, folder.database) from None
     return place
+
+
+def planned(folder: StorageFolder) -> bool:
+    """Whether a plan is on disk."""
+    return (folder.recovering / _PLAN).exists()
 
 
 def clear(folder: StorageFolder) -> None:

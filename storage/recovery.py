@@ -19,8 +19,8 @@ from sqlcipher3 import dbapi2
 from storage import aside, damage, driver, witness
 from storage.checking import Findings, check, page_damage
 from storage.claims import doubt_clock
-from storage.errors import DatabaseUnusable, StorageProblem
-from storage.folder import StorageFolder, write_durably
+from storage.errors import DatabaseNewer, DatabaseUnusable, StorageProblem
+from storage.folder import StorageFolder, from_os_error, write_durably
 from storage.guard import SCHEMA_VERSION
 from storage.guarded import to_ms
 from storage.locks import FileLock
@@ -40,7 +40,7 @@ class OutboxInUse(StorageProblem):
     next_command = "fieldsync status"
 
 
-class NothingKnown(StorageProblem):
+class NothingKnown(DatabaseUnusable):
     """There is no database here and never was one."""
 
     code = "nothing_to_recover"
@@ -135,7 +135,17 @@ def recover(
         OutboxInUse: a worker or drain holds its lock.
         NothingKnown: no database was ever here.
         DatabaseUnusable: it is another one than the known, or newer than this program.
+        StorageFull, StorageReadOnly: a file cannot be read, written or moved.
     """
+    try:
+        return _recover(folder, when, methods, force=force, source=source)
+    except OSError as error:
+        raise from_os_error(error, Path(error.filename or folder.root)) from error
+
+
+def _recover(
+    folder: StorageFolder, when: When, methods: Mapping[str, str], *, force: bool, source: Path | None
+) -> Recovered:
     if not folder.root.is_dir():
         raise NothingKnown(f"nothing was ever captured in {folder.root}")
     with _nobody_works(folder):
@@ -154,14 +164,34 @@ def recover(
             damage.forget(folder)
             aside.clear(folder)
             return Recovered(problems)
-        damage.remember(folder, "it is being recovered")
+        identity = _identity_for(folder, source) or when.new_id
+        if source is not None:
+            _refuse_foreign(source, identity)
         # A source may know of sends that the database does not; and the other way round.
         states_hold = findings.pages_sound and "database_missing" not in found
         moment = Moment(
             to_ms(when.now), doubt_clock(to_ms(when.now), when.mono_ms, when.boot), states_hold, methods
         )
         lost = "database_missing" in found
-        return _rebuilt(folder, when, moment, problems, source, database_lost=lost)
+        with _remembered_meanwhile(folder):
+            return _rebuilt(
+                folder, when, moment, problems=problems, source=source, identity=identity, database_lost=lost
+            )
+
+
+@contextmanager
+def _remembered_meanwhile(folder: StorageFolder) -> Iterator[None]:
+    """Every command refuses until it is done. What fails before the plan leaves everything as it was."""
+    before = damage.remembered(folder) is not None
+    damage.remember(folder, "it is being recovered")
+    try:
+        yield
+    except BaseException:
+        if not aside.planned(folder):
+            aside.clear(folder)
+            if not before:
+                damage.forget(folder)
+        raise
 
 
 def _told_late(folder: StorageFolder, place: Path) -> Recovered:
@@ -200,17 +230,15 @@ def _rebuilt(
     folder: StorageFolder,
     when: When,
     moment: Moment,
+    *,
     problems: tuple[str, ...],
     source: Path | None,
-    *,
+    identity: str,
     database_lost: bool,
 ) -> Recovered:
     before = aside.state_of(folder)
     seen = witness.seen(folder)
     new = aside.workshop(folder)
-    with suppress(StorageProblem):
-        identity = folder.marked_id()
-    identity = identity or _identity_of(folder.database) or when.new_id
     given = max(seen.entries, *(number for _, number in copies_of(folder, identity)), 0)
     database = open_database(new, new_id=identity, now=when.now)
     try:
@@ -267,22 +295,72 @@ def _add(rebuild: Rebuild, path: Path, layout: Layout) -> int:
 
 
 def _add_source(rebuild: Rebuild, path: Path, layout: Layout, identity: str) -> int:
-    found = _identity_of(path)
-    if found is not None and found != identity:
-        raise DatabaseUnusable(f"{path} is a copy of another database than the one that is known here")
-    rebuild.trust_no_state()
-    added = _add(rebuild, path, layout)
+    source = Salvage(path, layout)
+    try:
+        # Its entries may be in use elsewhere: whose copy it is must be certain, also where it is damaged.
+        ids = {row["value"] for _, row in source.rows("control") if row and row["key"] == "database_id"}
+        if ids != {json.dumps(identity)}:
+            raise DatabaseUnusable(
+                f"{path} does not say that it is a copy of the database that is known here"
+            )
+        rebuild.trust_no_state()
+        added = rebuild.add(source)
+    finally:
+        source.close()
     rebuild.forget_found()
     return added
 
 
-def copies_of(folder: StorageFolder, identity: str) -> list[tuple[Path, int]]:
-    """The copies of this database in `backups/`, each with the highest number that an entry ever had in it."""
+def _identity_for(folder: StorageFolder, source: Path | None) -> str | None:
+    """Whose database it is, by whatever is left that says so."""
+    with suppress(StorageProblem):
+        if marked := folder.marked_id():
+            return marked
+    found = _identity_of(folder.database) or (source and _identity_of(source))
+    return found or next((id for path in _backups(folder) if (id := _identity_of(path, sound=True))), None)
+
+
+def _refuse_foreign(path: Path, identity: str) -> None:
+    """What can be told before anything is changed; the rest needs its rows.
+
+    Raises:
+        DatabaseNewer: a newer program wrote it.
+        DatabaseUnusable: it is a copy of another database.
+    """
+    version = _version_of(path)
+    if version > SCHEMA_VERSION:
+        raise DatabaseNewer(
+            f"{path} has schema {version}, this program knows {SCHEMA_VERSION}: install the newer fieldsync; "
+            "nothing was changed"
+        )
+    found = _identity_of(path)
+    if found is not None and found != identity:
+        raise DatabaseUnusable(f"{path} is a copy of another database than the one that is known here")
+
+
+def _version_of(path: Path) -> int:
     try:
-        copies = sorted(folder.backups.glob("*.db"))
+        connection = driver.connect_for_reading(path)
+    except dbapi2.Error:
+        return 0
+    try:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    except dbapi2.Error:
+        return 0
+    finally:
+        connection.close()
+
+
+def _backups(folder: StorageFolder) -> list[Path]:
+    try:
+        return sorted(folder.backups.glob("*.db"), key=lambda path: path.stat().st_mtime, reverse=True)
     except OSError:
         return []
-    return [(path, _sequence_of(path)) for path in copies if _identity_of(path) == identity]
+
+
+def copies_of(folder: StorageFolder, identity: str) -> list[tuple[Path, int]]:
+    """The copies of this database in `backups/`, each with the highest number that an entry ever had in it."""
+    return [(path, _sequence_of(path)) for path in _backups(folder) if _identity_of(path) == identity]
 
 
 def _sequence_of(path: Path) -> int:
@@ -300,11 +378,7 @@ def _sequence_of(path: Path) -> int:
 
 def newest_backup(folder: StorageFolder, identity: str) -> Path | None:
     """The newest sound copy of this database in `backups/`; None where there is none."""
-    try:
-        copies = sorted(folder.backups.glob("*.db"), key=lambda path: path.stat().st_mtime, reverse=True)
-    except OSError:
-        return None
-    return next((path for path in copies if _identity_of(path, sound=True) == identity), None)
+    return next((path for path in _backups(folder) if _identity_of(path, sound=True) == identity), None)
 
 
 def _identity_of(path: Path, *, sound: bool = False) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -307,6 +308,72 @@ def test_lost_database_is_no_success_and_names_the_backup_also_when_nothing_coun
     ended = broken.run("db", "recover", "--json")
     assert (ended.code, ended.document["database_lost"]) == (3, True)
     assert ended.document["next_command"] == f"fieldsync db recover --from {copy}"
+
+
+def test_lost_database_is_no_success_where_nothing_else_is_left(broken: Broken) -> None:
+    """Nobody knows what was in it, so nobody may say that nothing was lost."""
+    broken.database.unlink()
+    broken.place.witness.unlink()
+    assert broken.run("db", "recover").code == 3
+
+
+def test_identity_is_taken_from_the_backup_where_the_marker_is_lost_too(broken: Broken) -> None:
+    copy = broken.run("db", "backup", "--json").document["path"]
+    marked = broken.place.marked_id()
+    broken.database.unlink()
+    broken.place.marker.unlink()
+    assert broken.recover()["backup"] == copy
+    assert broken.place.marked_id() == marked
+    assert broken.recover("--from", copy)["from_entries"] == TOTAL
+
+
+def no_database(path: Path, original: Original) -> None:
+    path.write_text("not a database at all\n" * 500)
+
+
+def of_a_newer_program(path: Path, original: Original) -> None:
+    shutil.copy(original.root / "fieldsync.db", path)
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+
+def of_nobody(path: Path, original: Original) -> None:
+    shutil.copy(original.root / "fieldsync.db", path)
+    connection = sqlite3.connect(path)
+    connection.execute("DELETE FROM control WHERE key = 'database_id'")
+    connection.commit()
+    connection.execute("VACUUM")
+    connection.close()
+
+
+@pytest.mark.parametrize("made", [no_database, of_a_newer_program, of_nobody], ids=lambda made: made.__name__)
+def test_refused_copy_changes_nothing(
+    broken: Broken, tmp_path: Path, made: Callable[[Path, Original], None]
+) -> None:
+    """P2: what is not certainly of this outbox may be sent from elsewhere."""
+    made(tmp_path / "copy.db", broken.original)
+    before = broken.listed()
+    refused = broken.run("db", "recover", "--json", "--from", str(tmp_path / "copy.db"))
+    assert refused.code == 8, refused.out
+    assert broken.listed() == before
+    assert not broken.place.damage_note.exists()
+    assert not broken.place.recovering.exists()
+
+
+def test_recovering_where_nothing_ever_was_ends_with_8(tmp_path: Path) -> None:
+    ended = Tablet(tmp_path).run("db", "recover", "--json")
+    assert (ended.code, ended.error["code"]) == (8, "nothing_to_recover")
+
+
+@pytest.mark.parametrize("name", ["fieldsync.damaged", "recovering"])
+def test_recovery_says_what_is_in_its_way(broken: Broken, name: str) -> None:
+    """A folder where a file belongs, or a file where a folder does: an error in words, never one of ours."""
+    path = broken.storage / name
+    path.mkdir() if name == "fieldsync.damaged" else path.write_bytes(b"")
+    ended = broken.run("db", "recover", "--force", "--json")
+    assert ended.code not in (0, 1, 3), ended.out + ended.err
+    assert name in ended.error["message"]
 
 
 def test_marker_of_another_database_gets_no_advice_that_is_then_refused(broken: Broken) -> None:
