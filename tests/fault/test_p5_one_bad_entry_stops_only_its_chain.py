@@ -120,7 +120,8 @@ def test_p5_entry_that_alone_is_told_to_wait_does_so_more_and_more_rarely(device
         device.sync(looked=False, spread=True)
         busy = len(device.posts()) - len(device.sandbox.state.records())
     assert device.counts()["done"] >= 60, "nearly every capture goes with the next pass"
-    assert busy <= 15, "an hour of waits that double to a quarter of one"
+    # Some ten by the mean of the jittered waits; sixty where they did not grow.
+    assert busy <= 30, "an hour of waits that double to a quarter of one"
 
 
 def test_p5_two_different_entries_without_a_route_pause_the_queue(device: SandboxRig) -> None:
