@@ -78,10 +78,12 @@ class Rebuild:
         self._counting = True
         # What a first source knows of an entry whose own row it lost: evidence for the row of the next one.
         self._orphans: dict[str, dict[int, list[Mapping[str, Any]]]] = {"attempt": {}, "receipt": {}}
+        self._orphan_ids: dict[int, str] = {}
         self.tally = Tally()
 
     def add(self, source: Salvage) -> int:
         """Copy what this source has beyond what is there; how many entries that were."""
+        source.learn_ids()
         self._copy_purged(source)
         self._copy_control(source)
         receipts = self._children(source, "receipt")
@@ -114,17 +116,25 @@ class Rebuild:
         self._copy_children("attempt", attempts, added)
         self._copy_children("receipt", receipts, added)
         self._keep_orphans(receipts, attempts)
+        self._orphan_ids |= {n: id for n, id in source.ids.items() if n not in self._numbers}
         for number in (images.keys() | attempts.keys() | receipts.keys()) - added.keys():
             self._lose(source, number)
         self._counting = False  # a second source only fills gaps
         return len(added)
 
     def _children(self, source: Salvage, table: str) -> dict[int, list[Mapping[str, Any]]]:
-        found = dict(self._orphans[table])
+        found = {
+            number: rows for number, rows in self._orphans[table].items() if self._may_belong(source, number)
+        }
         for number, rows in _by_entry(self._rows(source, table)).items():
             known = {_content(row) for row in found.get(number, [])}
             found[number] = [*found.get(number, []), *(row for row in rows if _content(row) not in known)]
         return found
+
+    def _may_belong(self, source: Salvage, number: int) -> bool:
+        """Whether an entry of `source` may be the lost one: a queue that began anew gave its number to another."""
+        lost, there = self._orphan_ids.get(number), source.ids.get(number)
+        return lost is None or there is None or lost == there
 
     def _keep_orphans(
         self, receipts: dict[int, list[Mapping[str, Any]]], attempts: dict[int, list[Mapping[str, Any]]]

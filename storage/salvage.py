@@ -90,6 +90,10 @@ class Salvage:
                 if row is not None or known[number]:
                     yield number, row
 
+    def learn_ids(self) -> None:
+        """Fill `ids` as far as the indexes tell, before any row is read."""
+        self._known("entry")
+
     def _known(self, table: str) -> dict[int, bool]:
         """The numbers of rows that may be there; True where SQLite itself lists them."""
         known = dict.fromkeys(self._cells[table], False)

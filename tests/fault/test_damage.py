@@ -297,6 +297,32 @@ def test_backup_is_added_whole_where_a_new_queue_gave_its_numbers_again(
     broken.assert_works()
 
 
+def test_receipt_of_a_lost_entry_is_not_given_to_another_that_has_its_number(
+    broken: Broken, tmp_path: Path
+) -> None:
+    """P1: the copy is of a queue that had begun anew; taken for delivered, its captures would never be sent."""
+    first, second = tmp_path / "first.db", tmp_path / "second.db"
+    assert broken.run("db", "backup", "-o", str(first)).code == 0
+    broken.database.unlink()
+    broken.place.witness.unlink()
+    broken.recover()
+    rig = FakeRig(broken.storage, FakeServer(), FakeTime())
+    since = rig.capture_many(TOTAL, first=101)
+    rig.close()
+    assert broken.run("db", "backup", "-o", str(second)).code == 0
+    for left in broken.storage.glob("fieldsync.db*"):
+        left.unlink()
+    broken.database.write_bytes(first.read_bytes())
+    number, lost = disk.entry_leaf(broken.database, broken.original.delivered)
+    disk.write_page(broken.database, number, disk.garbage())
+    assert set(lost) & set(broken.original.delivered)
+    broken.recover("--from", str(second))
+    listed = broken.listed()
+    assert {id: (listed[id]["state"], listed[id]["server_id"]) for id in since} == dict.fromkeys(
+        since, ("in_doubt", None)
+    )
+
+
 @pytest.mark.parametrize("how", ["deleted", "emptied"])
 def test_lost_database_is_no_success_and_names_the_backup_also_when_nothing_counts_it(
     broken: Broken, how: str
