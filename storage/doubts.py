@@ -10,9 +10,11 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, or_, select, text, update
 
+from storage import history
+from storage.budget import TRIES
 from storage.claims import doubt_clock
 from storage.database import Transaction
-from storage.guarded import ADD_ATTEMPT, ENTRY, RECEIPT, Held, change, freed, held, inserts, move
+from storage.guarded import ENTRY, RECEIPT, Held, change, freed, held, move
 from storage.lifecycle import Event, State
 from storage.prepared import Prepared
 from storage.records import Result
@@ -101,9 +103,6 @@ _OWN: Final = Prepared(
 )
 _START: Final = Prepared(select(ENTRY.c.start_at).where(ENTRY.c.seq == bindparam("wanted")))
 _HASTEN: Final = Prepared(update(ENTRY).where(text("state = 'in_doubt'")).values(lookup_due_mono_ms=0))
-_RECEIPT: Final = inserts(
-    RECEIPT, ("entry_seq", "attempt_n", "status", "server_id", "answer", "adopted", "at")
-)
 
 
 def in_doubt(transaction: Transaction) -> list[Doubt]:
@@ -231,15 +230,15 @@ def record_found(
     if row is None:
         return False
     n = _note(transaction, row, result, now)
-    transaction.run(
-        _RECEIPT,
-        entry_seq=row.seq,
+    history.receipt(
+        transaction,
+        row.seq,
         attempt_n=n,
         status=status,
         server_id=server_id,
         answer=answer,
-        adopted=1,
-        at=now,
+        adopted=True,
+        now=now,
     )
     adopt(transaction, row, server_id, attempt_n=n, now=now)
     return True
@@ -256,30 +255,25 @@ def adopt(transaction: Transaction, row: Held, server_id: int, *, attempt_n: int
         attempt_n=attempt_n,
         reason=None,
         due_at=0,
-        attempts=0,
-        first_attempt_at=None,
-        link_failures=0,
+        **TRIES,
         **finished,
         **freed(row),
     )
 
 
 def _note(transaction: Transaction, row: Held, result: Result, now: int) -> int:
-    n = row.attempt_n + 1
-    transaction.run(
-        ADD_ATTEMPT,
-        entry_seq=row.seq,
-        n=n,
+    return history.note(
+        transaction,
+        row,
         step="lookup",
-        started_at=now - result.duration_ms,
-        duration_ms=result.duration_ms,
         outcome=result.outcome,
-        status=result.status,
         reason=result.reason,
-        detail=result.detail or None,
+        now=now,
+        duration_ms=result.duration_ms,
+        status=result.status,
+        detail=result.detail,
         request_id=result.request_id,
     )
-    return n
 
 
 def hasten_looks(transaction: Transaction) -> int:

@@ -149,21 +149,6 @@ def inserts(table: Any, columns: tuple[str, ...]) -> Prepared:
 
 START_ATTEMPT: Final = inserts(ATTEMPT, ("entry_seq", "n", "step", "started_at"))
 START_SEND: Final = inserts(ATTEMPT, ("entry_seq", "n", "step", "started_at", "sent_as"))
-ADD_ATTEMPT: Final = inserts(
-    ATTEMPT,
-    (
-        "entry_seq",
-        "n",
-        "step",
-        "started_at",
-        "duration_ms",
-        "outcome",
-        "status",
-        "reason",
-        "detail",
-        "request_id",
-    ),
-)
 FINISH_ATTEMPT: Final = Prepared(
     update(ATTEMPT)
     .where(ATTEMPT.c.entry_seq == bindparam("of_entry"), ATTEMPT.c.n == bindparam("of_n"))

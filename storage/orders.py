@@ -6,17 +6,13 @@ No order shortens a settling time, and none turns an entry that may have arrived
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
+from storage import history
+from storage.budget import FRESH, FRESH_LOOKS, FRESH_URL
 from storage.claims import close_attempts
 from storage.database import Transaction
-from storage.guarded import ADD_ATTEMPT, Held, change, freed, held, move
+from storage.guarded import Held, change, freed, held, move
 from storage.lifecycle import Event, State
-
-# A released entry starts with a fresh budget: the person knows why it is worth trying again.
-_FRESH: Final = {"attempts": 0, "first_attempt_at": None, "link_failures": 0, "due_at": 0, "yields": 0}
-# The URL itself comes first again: what was wrong with it may have been put right.
-FRESH_URL: Final = {"upload_way": None, "url_trouble": None, "url_reissues": 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +54,9 @@ def _obey(transaction: Transaction, row: Held, ordered: Ordered, now: int) -> No
         change(transaction, row, due_at=0, yields=0, **look, **freed(row))
         return
     event = Event.RELEASE if ordered.did == "released" else Event.REQUEUE
-    n = row.attempt_n + 1
+    n = history.note(transaction, row, outcome=ordered.did.capitalize(), reason=row.reason, now=now)
     # What is in doubt goes back into doubt, and keeps what made it so.
     in_doubt = row.stage is State.IN_DOUBT
     reason = row.reason if in_doubt else None
-    looks = {"lookups": 0, "doubt_waited_ms": 0, "lookup_due_mono_ms": 0} if in_doubt else {}
-    move(transaction, row, event, reason=reason, attempt_n=n, **_FRESH, **FRESH_URL, **looks, **freed(row))
-    transaction.run(
-        ADD_ATTEMPT,
-        entry_seq=row.seq,
-        n=n,
-        step="person",
-        started_at=now,
-        duration_ms=0,
-        outcome=ordered.did.capitalize(),
-        status=None,
-        reason=row.reason,
-        detail=None,
-        request_id=None,
-    )
+    looks = {**FRESH_LOOKS, "lookup_due_mono_ms": 0} if in_doubt else {}
+    move(transaction, row, event, reason=reason, attempt_n=n, **FRESH, **FRESH_URL, **looks, **freed(row))

@@ -12,24 +12,23 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, select, text
 
+from storage import history
+from storage.budget import FRESH, TRIES
 from storage.claims import Lease
 from storage.database import Transaction
 from storage.guarded import (
     ENTRY,
     FINISH_ATTEMPT,
-    RECEIPT,
     START_ATTEMPT,
     Held,
     change,
     freed,
     held,
-    inserts,
     move,
 )
 from storage.lifecycle import Event, State
 from storage.prepared import Prepared
 
-DETAIL_LIMIT: Final = 1024
 URL_LOST: Final = "signature_url_lost"
 
 
@@ -66,9 +65,6 @@ class Kept(StrEnum):
     ID_TAKEN = "id_taken"  # the server named a record that another entry created
 
 
-_RECEIPT: Final = inserts(
-    RECEIPT, ("entry_seq", "attempt_n", "status", "server_id", "answer", "adopted", "at")
-)
 _ID_TAKEN: Final = Prepared(
     select(ENTRY.c.id).where(
         text("creates = 1 AND server_id IS NOT NULL"),
@@ -88,7 +84,7 @@ def _finish(transaction: Transaction, seq: int, n: int, result: Result) -> None:
         new_outcome=result.outcome,
         new_status=result.status,
         new_reason=result.reason,
-        new_detail=result.detail[:DETAIL_LIMIT] or None,
+        new_detail=result.detail[: history.DETAIL_LIMIT] or None,
         new_request_id=result.request_id,
     )
 
@@ -128,15 +124,15 @@ def record_accepted(
     )
     taken = created_by_another(transaction, seq, answer.server_id) is not None
     adopted = (mine or evidence) and not taken
-    transaction.run(
-        _RECEIPT,
-        entry_seq=seq,
+    history.receipt(
+        transaction,
+        seq,
         attempt_n=lease.attempt_n,
         status=answer.status,
         server_id=answer.server_id,
         answer=answer.body,
-        adopted=int(adopted),
-        at=now,
+        adopted=adopted,
+        now=now,
     )
     if not (mine or evidence):
         taken_url = row.request_digest == digest and _take_url(transaction, row, answer, now)
@@ -150,11 +146,7 @@ def record_accepted(
         "url_expires_at": answer.url_expires_at if row.has_signature else None,
         "url_received_at": now,
         "reason": None,
-        "due_at": 0,
-        "attempts": 0,
-        "first_attempt_at": None,
-        "link_failures": 0,
-        "yields": 0,
+        **FRESH,
     }
     next_lease = None
     if row.has_signature and mine and upload_next:
@@ -225,10 +217,6 @@ def park_accepted(transaction: Transaction, seq: int, *, reason: str) -> None:
         move(transaction, row, Event.PARK, reason=reason, due_at=0, **freed(row))
 
 
-# Whoever turns to another way starts with a fresh budget: it is another thing that is tried.
-_AFRESH: Final = {"attempts": 0, "first_attempt_at": None, "link_failures": 0}
-
-
 @dataclass(frozen=True, slots=True)
 class Detour:
     """What is tried in place of the URL, and why the URL cannot be used."""
@@ -238,7 +226,7 @@ class Detour:
 
 
 def _turned(detour: Detour) -> dict[str, Any]:
-    return {"upload_way": detour.way, "url_trouble": detour.trouble, **_AFRESH}
+    return {"upload_way": detour.way, "url_trouble": detour.trouble, **TRIES}
 
 
 def take_detour(transaction: Transaction, seq: int, detour: Detour) -> None:
@@ -275,7 +263,7 @@ def record_url(
         url_reissues=row.url_reissues + 1,
         reason=None,
         due_at=0,
-        **_AFRESH,
+        **TRIES,
         **freed(row),
     )
 

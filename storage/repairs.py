@@ -10,11 +10,12 @@ from typing import Final
 
 from sqlalchemy import bindparam, select, text
 
+from storage import history
 from storage.claims import close_attempts
 from storage.database import Transaction
 from storage.digests import intact, restamp
 from storage.errors import EntryNotFound
-from storage.guarded import ADD_ATTEMPT, ENTRY, Held, change, freed, held
+from storage.guarded import ENTRY, Held, change, freed, held
 from storage.lifecycle import FINAL, State
 from storage.prepared import Prepared
 from storage.readiness import OF_OWNER
@@ -69,24 +70,13 @@ def assign(transaction: Transaction, id: str, owner: str, *, now: int) -> None:
     assert row is not None, "it had no obstacle in this transaction"
     before = _owner_of(transaction, row)
     close_attempts(transaction, row.seq, now=now)
-    n = row.attempt_n + 1
+    n = history.note(
+        transaction, row, outcome="Assigned", reason="assigned", now=now, detail=f"{before or '-'} -> {owner}"
+    )
     # What kept it may have been the former owner's sign-in.
     waits = {"due_at": 0, "yields": 0} if row.state is State.PENDING else {}
     change(transaction, row, owner=owner, attempt_n=n, **waits, **freed(row))
     restamp(transaction.cursor, row.seq)
-    transaction.run(
-        ADD_ATTEMPT,
-        entry_seq=row.seq,
-        n=n,
-        step="person",
-        started_at=now,
-        duration_ms=0,
-        outcome="Assigned",
-        status=None,
-        reason="assigned",
-        detail=f"{before or '-'} -> {owner}",
-        request_id=None,
-    )
 
 
 def _owner_of(transaction: Transaction, row: Held) -> str | None:

@@ -7,23 +7,21 @@ into the history. An acceptance that comes all the same is kept as a receipt (`r
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import bindparam, select, text
 
+from storage import history
+from storage.budget import FRESH, FRESH_LOOKS, FRESH_URL
 from storage.claims import Moment, rescue_one
 from storage.database import Transaction
 from storage.doubts import adopt
 from storage.errors import EntryHeld, EntryNotFound, IllegalTransition
-from storage.guarded import ADD_ATTEMPT, ENTRY, RECEIPT, Held, change, freed, held, inserts, move
+from storage.guarded import ENTRY, Held, change, freed, held, move
 from storage.lifecycle import Event, State
-from storage.orders import FRESH_URL
 from storage.prepared import Prepared
 from storage.records import created_by_another
 
-_RECEIPT: Final = inserts(
-    RECEIPT, ("entry_seq", "attempt_n", "status", "server_id", "answer", "adopted", "at")
-)
 _CHILDREN: Final = Prepared(
     select(ENTRY.c.seq).where(
         text("target_entry IS NOT NULL"),
@@ -31,9 +29,6 @@ _CHILDREN: Final = Prepared(
         text("state = 'pending'"),
     )
 )
-_FRESH: Final = {"attempts": 0, "first_attempt_at": None, "link_failures": 0, "due_at": 0, "yields": 0}
-# The patience with a later doubt has nothing to do with the one that a person has ended.
-_FRESH_LOOKS: Final = {"lookups": 0, "doubt_waited_ms": 0}
 
 
 def arrived(
@@ -51,17 +46,17 @@ def arrived(
     other = created_by_another(transaction, row.seq, server_id)
     if other is not None:
         raise IllegalTransition(f"{server_id} is what the server made of entry {other}")
-    n = _note(transaction, row, "Settled", "said_arrived", moment)
+    n = history.note(transaction, row, outcome="Settled", reason="said_arrived", now=moment.now)
     answer = json.dumps({"data": {"id": server_id}}, separators=(",", ":"))
-    transaction.run(
-        _RECEIPT,
-        entry_seq=row.seq,
+    history.receipt(
+        transaction,
+        row.seq,
         attempt_n=n,
-        status=0,  # no answer of the server: a person's word
+        status=0,
         server_id=server_id,
         answer=answer,
-        adopted=1,
-        at=moment.now,
+        adopted=True,
+        now=moment.now,
     )
     adopt(transaction, row, server_id, attempt_n=n, now=moment.now)
     return _state_of(transaction, id)
@@ -77,9 +72,9 @@ def not_arrived(
         IllegalTransition: it is not in doubt.
     """
     row = _free(transaction, id, moment, repeatable_kinds)
-    n = _note(transaction, row, "Settled", "said_not_arrived", moment)
-    changes = {"reason": None, "certainly_created": 0, "attempt_n": n, **_FRESH, **freed(row)}
-    move(transaction, row, Event.ABSENT, **changes, **_FRESH_LOOKS)
+    n = history.note(transaction, row, outcome="Settled", reason="said_not_arrived", now=moment.now)
+    changes = {"reason": None, "certainly_created": 0, "attempt_n": n, **FRESH, **freed(row)}
+    move(transaction, row, Event.ABSENT, **changes, **FRESH_LOOKS)
     return _state_of(transaction, id)
 
 
@@ -91,7 +86,7 @@ def unsigned(transaction: Transaction, id: str, *, moment: Moment, repeatable_ki
         IllegalTransition: nothing but its signature must be missing.
     """
     row = _free(transaction, id, moment, repeatable_kinds)
-    n = _note(transaction, row, "Settled", "unsigned", moment)
+    n = history.note(transaction, row, outcome="Settled", reason="unsigned", now=moment.now)
     changes = {
         "reason": "unsigned",
         "attempt_n": n,
@@ -122,9 +117,9 @@ def upload_url(
     parked = row.state is State.PARKED and row.stage is State.ACCEPTED
     if not row.has_signature or not (parked or row.state is State.ACCEPTED):
         raise IllegalTransition(f"it is {row.state}: it owes no signature for which a URL would be of use")
-    n = _note(transaction, row, "Settled", "url_given", moment)
+    n = history.note(transaction, row, outcome="Settled", reason="url_given", now=moment.now)
     changes = {
-        **_FRESH,
+        **FRESH,
         **FRESH_URL,
         "presigned_url": url,
         "url_expires_at": expires_at,
@@ -152,7 +147,7 @@ def discard(
         IllegalTransition: it is finished.
     """
     row = _free(transaction, id, moment, repeatable_kinds)
-    n = _note(transaction, row, "Discarded", "discarded", moment)
+    n = history.note(transaction, row, outcome="Discarded", reason="discarded", now=moment.now)
     changes = {"reason": "discarded", "attempt_n": n, "due_at": 0, "presigned_url": None, "person_note": why}
     move(transaction, row, Event.DISCARD, **changes, **freed(row))
     if row.server_id is None:
@@ -181,22 +176,6 @@ def _free(transaction: Transaction, id: str, moment: Moment, repeatable_kinds: f
         row = held(transaction, id=id)
         assert row is not None, "it was there in this transaction"
     return row
-
-
-def _note(transaction: Transaction, row: Held, outcome: str, reason: str, moment: Moment) -> int:
-    n = row.attempt_n + 1
-    values: dict[str, Any] = {"duration_ms": 0, "status": None, "detail": None, "request_id": None}
-    transaction.run(
-        ADD_ATTEMPT,
-        entry_seq=row.seq,
-        n=n,
-        step="person",
-        started_at=moment.now,
-        outcome=outcome,
-        reason=reason,
-        **values,
-    )
-    return n
 
 
 def _state_of(transaction: Transaction, id: str) -> State:

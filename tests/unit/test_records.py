@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import doubts, records
+from storage import doubts, history, records
 from storage.claims import Lease
 from storage.lifecycle import Event
 from storage.records import Kept, Result
@@ -154,7 +154,7 @@ def test_history_detail_is_cut_to_its_limit(scratch: Scratch) -> None:
     seq = scratch.seq(1)
     with scratch.database.write() as transaction:
         records.record_setback(transaction, seq, lease, setback(Event.RETRY), result, now=NOON_MS)
-    assert scratch.all("SELECT length(detail), request_id FROM attempt") == [(records.DETAIL_LIMIT, "r-1")]
+    assert scratch.all("SELECT length(detail), request_id FROM attempt") == [(history.DETAIL_LIMIT, "r-1")]
 
 
 @pytest.mark.parametrize("state", ["in_doubt", "pending", "parked"])
