@@ -16,7 +16,7 @@ from sqlmodel import SQLModel
 
 from storage.database import Transaction
 from storage.lifecycle import Event, State, next_state, stage_kept
-from storage.models import Attempt, Control, Entry, Purged, Receipt, Signature
+from storage.models import Attempt, Control, Entry, Purged, Receipt, Reference, Revision, Signature
 from storage.prepared import Prepared
 
 
@@ -30,6 +30,8 @@ ATTEMPT: Final = _table(Attempt)
 RECEIPT: Final = _table(Receipt)
 CONTROL: Final = _table(Control)
 PURGED: Final = _table(Purged)
+REFERENCE: Final = _table(Reference)
+REVISION: Final = _table(Revision)
 
 
 def to_ms(at: datetime) -> int:

@@ -135,6 +135,17 @@ class Entry(SQLModel, table=True):
     captured_boot: str | None = Field(default=None, sa_column=Column(Text))
     # Over what was fixed at capture, so that a bit that flipped on the disk is noticed.
     row_digest: str | None = Field(default=None, sa_column=Column(Text))
+    # Before an update: when the intervention was last read, whether a person said to send all the same, and what the
+    # server showed where it had changed there (JSON).
+    checked_at: int | None = Field(default=None, sa_column=Column(BigInteger))
+    check_waived: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    server_version: str | None = Field(default=None, sa_column=Column(Text))
+    etag: str | None = Field(
+        default=None, sa_column=Column(Text)
+    )  # what the storage called the image it took
+    bundle: str | None = Field(
+        default=None, sa_column=Column(Text)
+    )  # that it was handed over in, or came from
 
 
 class Signature(SQLModel, table=True):
@@ -191,14 +202,52 @@ class Receipt(SQLModel, table=True):
     at: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
+class Reference(SQLModel, table=True):
+    """The server id of `parent`, an entry, is written into the body of this one when it is sent."""
+
+    __table_args__ = (Index("ix_reference_parent", "parent"),)
+
+    entry_seq: int = Field(
+        sa_column=Column(
+            BigInteger, ForeignKey("entry.seq", ondelete="CASCADE"), primary_key=True, autoincrement=False
+        )
+    )
+    parent: str = Field(sa_column=Column(Text, primary_key=True))
+
+
+class Revision(SQLModel, table=True):
+    """What an entry said before a person edited it; `n` is the line of the history that tells of the edit."""
+
+    __table_args__ = (Index("ix_revision_entry", "entry_seq"),)
+
+    id: int | None = Field(default=None, sa_column=Column(_Sequence, primary_key=True))
+    entry_seq: int = Field(
+        sa_column=Column(BigInteger, ForeignKey("entry.seq", ondelete="CASCADE"), nullable=False)
+    )
+    n: int = Field(sa_column=Column(Integer, nullable=False))
+    at: int = Field(sa_column=Column(BigInteger, nullable=False))
+    payload: str = Field(sa_column=Column(Text, nullable=False))
+    payload_sha256: str = Field(sa_column=Column(Text, nullable=False))
+    idempotency_key: str = Field(sa_column=Column(Text, nullable=False))
+
+
 class Purged(SQLModel, table=True):
-    """What is left of an entry that was removed: enough to answer a repeated capture truthfully."""
+    """What is left of an entry that was removed: enough to answer a repeated capture, and whether it was sent."""
 
     id: str = Field(sa_column=Column(Text, primary_key=True))
     kind: str = Field(sa_column=Column(Text, nullable=False))
     state: str = Field(sa_column=Column(Text, nullable=False))
     input_digest: str = Field(sa_column=Column(Text, nullable=False))
     purged_at: int = Field(sa_column=Column(BigInteger, nullable=False))
+    captured_at: int | None = Field(default=None, sa_column=Column(BigInteger))
+    accepted_at: int | None = Field(default=None, sa_column=Column(BigInteger))
+    uploaded_at: int | None = Field(default=None, sa_column=Column(BigInteger))
+    done_at: int | None = Field(default=None, sa_column=Column(BigInteger))
+    server_id: int | None = Field(default=None, sa_column=Column(BigInteger))
+    request_digest: str | None = Field(default=None, sa_column=Column(Text))
+    image_sha256: str | None = Field(default=None, sa_column=Column(Text))
+    etag: str | None = Field(default=None, sa_column=Column(Text))
+    owner: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class Control(SQLModel, table=True):
