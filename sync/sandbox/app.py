@@ -22,6 +22,7 @@ from sync.sandbox.state import Call, KeyReused, State
 
 FAULT = "sandbox.fault"
 PREFIX = "/interventions/v2"
+_KEY_REUSED = "this Idempotency-Key was used for another body"
 
 
 class Refused(Exception):
@@ -83,7 +84,7 @@ class Routes:
         call = await self._call(request, "execute", contract.EXECUTE)
         # No id in path or body: the session is said to know which intervention it is about.
         row_id = self._state.open_row()
-        row = None if row_id is None else self._state.change(call, row_id)
+        row = None if row_id is None else self._edit(call, row_id)
         if row is None:
             raise Refused(404, "no intervention is open for this session")
         mime_type = call.body["signature"]["mimeType"]
@@ -120,7 +121,7 @@ class Routes:
 
     async def _change(self, request: Request, route: str, shape: contract.Shape, row_id: str) -> Response:
         call = await self._call(request, route, shape)
-        row = self._state.change(call, _id(row_id))
+        row = self._edit(call, _id(row_id))
         if row is None:
             raise Refused(404, f"intervention {row_id} was not found")
         return _json(200, {"data": row})
@@ -156,7 +157,13 @@ class Routes:
         try:
             return self._state.create(call)[0]
         except KeyReused:
-            raise Refused(422, "this Idempotency-Key was used for another body") from None
+            raise Refused(422, _KEY_REUSED) from None
+
+    def _edit(self, call: Call, row_id: int) -> rows.Row | None:
+        try:
+            return self._state.change(call, row_id)
+        except KeyReused:
+            raise Refused(422, _KEY_REUSED) from None
 
     def _upload(self, image_key: str, mime_type: str, fault: Fault | None) -> dict[str, str]:
         """The answer's `presignedUrl`, or nothing where a fault takes it away."""

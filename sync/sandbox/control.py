@@ -43,6 +43,7 @@ def make_control(state: State, faults: FaultBook, switches: Switches) -> APIRout
     router.add_api_route("/offline", control.offline, methods=["POST"])
     router.add_api_route("/online", control.online, methods=["POST"])
     router.add_api_route("/rows", control.add_row, methods=["POST"])
+    router.add_api_route("/rows/{row_id}", control.change_row, methods=["PATCH"])
     router.add_api_route("/tokens", control.rotate_tokens, methods=["POST"])
     router.add_api_route("/reset", control.reset, methods=["POST"])
     return router
@@ -130,6 +131,13 @@ class Control:
             return JSONResponse({"id": self._state.add_row(await _object(request))}, 201)
         except (TypeError, ValueError) as wrong:
             return _bad(wrong)
+
+    async def change_row(self, row_id: str, request: Request) -> JSONResponse:
+        try:
+            found = self._state.change_row(int(row_id), await _object(request))
+        except (TypeError, ValueError) as wrong:
+            return _bad(wrong)
+        return JSONResponse({} if found else {"message": "no such intervention"}, 200 if found else 404)
 
     async def rotate_tokens(self) -> JSONResponse:
         tokens = self._state.rotate_tokens()

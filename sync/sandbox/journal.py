@@ -21,6 +21,8 @@ COUNTERS = (
         "reissues",
         "records",
         "edits",
+        "mails",
+        "notices",
         "uploads",
         "repeated_uploads",
         "refused_uploads",
@@ -66,9 +68,9 @@ class Journal:
             found = [entry for entry in self._log if entry["n"] > after]
             return copy.deepcopy([entry for entry in found if server in {None, entry["server"]}])
 
-    def count(self, name: str) -> None:
+    def count(self, name: str, how_many: int = 1) -> None:
         with self._lock:
-            self._counters[name] += 1
+            self._counters[name] += how_many
 
     def count_request(self, method: str, *, key: str, body_sha256: str) -> None:
         """A request read to its end; a POST also by what it repeats."""

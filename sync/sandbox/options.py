@@ -18,7 +18,8 @@ class Options:
     """Settable in process (`State.set_options`) and under `/_sandbox/options`."""
 
     honour_keys: bool = False
-    """A second POST with the same Idempotency-Key gets the first one's record and a fresh URL."""
+    """A second POST with the same Idempotency-Key gets the first one's record and a fresh URL; a second PATCH
+    changes nothing more and mails nobody."""
     strict_tokens: bool = False
     """Only the current token pair is let in; otherwise any non-empty one."""
     sign_content_type: bool = False
@@ -32,6 +33,8 @@ class Options:
     """How long a new record stays out of the list."""
     list_hidden: bool = False
     """The list answers and shows none of the records that POSTs made, as to a role that may not see them."""
+    full_detail: bool = False
+    """The detail also shows the fields of the flat row: its page was cut, so it may."""
     max_page_size: int = 100
     max_object_bytes: int = 16 * 1024 * 1024
 

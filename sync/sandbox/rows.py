@@ -13,7 +13,7 @@ from typing import Any
 Row = dict[str, Any]
 
 SCHEDULED, EXECUTED, ACCEPTED, REFUSED = 1, 2, 3, 4
-PREVENTIVE, CURATIVE = 1, 2
+PREVENTIVE, CURATIVE, TRAINING = 1, 2, 3
 
 _EMPTY: Row = {
     "id": 0,
@@ -117,8 +117,11 @@ def list_item(row: Row, rule_ids: list[int]) -> Row:
     return {name: row[name] for name in _LISTED} | {"rule": rule, "rulesCount": len(rule_ids)}
 
 
-def detail(row: Row, rule_ids: list[int]) -> Row:
-    """The list item, and the provider's words nested in `summary`."""
+def detail(row: Row, rule_ids: list[int], *, full: bool = False) -> Row:
+    """The list item, and the provider's words nested in `summary`; with `full` the flat row's fields as well.
+
+    Source: the detail page, whose sample was cut. What stood in the part that was cut nobody knows.
+    """
     summary = {
         "name": row["providerName"],
         "email": row["providerEmail"],
@@ -127,7 +130,14 @@ def detail(row: Row, rule_ids: list[int]) -> Row:
         "imgSignature": row["imgSignature"],
         "doneAt": row["actualEnd"],
     }
-    return list_item(row, rule_ids) | {"attendeeCount": row["attendeeCount"], "summary": summary}
+    shown = list_item(row, rule_ids) | {"attendeeCount": row["attendeeCount"], "summary": summary}
+    return row | shown if full else shown
+
+
+def mails(body: Mapping[str, Any]) -> int:
+    """How many people are written to because of this change. Source: page S1."""
+    notified = body.get("previousAssigneeNotification") or {}
+    return int(body.get("sendUpdateEmailToCurrentAssignee") is True) + int(notified.get("sendEmail") is True)
 
 
 def full_name(person: Mapping[str, Any]) -> str:

@@ -159,12 +159,37 @@ class State:
             self._rules[row_id] = list(values.get("ruleIds", []))
             return row_id
 
+    def change_row(self, row_id: int, values: Mapping[str, Any]) -> bool:
+        """Somebody else's edit, through no call of ours: `updatedAt` is now, unless given. False: no such row.
+
+        Raises ValueError for a field that interventions do not have.
+        """
+        with self._lock:
+            row = self._rows.get(row_id)
+            if row is None:
+                return False
+            unknown = sorted(set(values) - (set(row) - {"id"}))
+            if unknown:
+                raise ValueError(f"nobody can change {', '.join(unknown)}")
+            self._rows[row_id] = {**row, "updatedAt": rows.iso(self.now()), **values}
+            return True
+
     def change(self, call: Call, row_id: int) -> rows.Row | None:
-        """The row after an edit, a decision or an execution; None when there is no such row."""
+        """The row after an edit, a decision or an execution; None when there is no such row.
+
+        Raises KeyReused when keys are honoured and the key was used for something else.
+        """
         with self._lock:
             row, now = self._rows.get(row_id), self.now()
             if row is None:
                 return None
+            this, known = (f"{call.route} {call.digest}", row_id), self._by_key.get(call.key)
+            if call.key and known and self._options.honour_keys:
+                if known != this:
+                    raise KeyReused(call.key)
+                return dict(row)
+            if call.key:
+                self._by_key.setdefault(call.key, this)
             if call.route == "verify":
                 changed = rows.verified(row, call.body, now)
             elif call.route == "execute":
@@ -173,8 +198,12 @@ class State:
             else:
                 changed = rows.edited(row, call.body, now)
             self._rows[row_id] = changed
+            if "ruleId" in call.body:
+                self._rules[row_id] = [int(call.body["ruleId"])]
             self._edits.append(_note(call, row_id, rows.iso(now)))
             self.journal.count("edits")
+            self.journal.count("mails", rows.mails(call.body))
+            self.journal.count("notices", int("notificationId" in call.body))
             return dict(changed)
 
     def open_row(self) -> int | None:
@@ -186,7 +215,8 @@ class State:
     def detail(self, row_id: int) -> rows.Row | None:
         with self._lock:
             row = self._rows.get(row_id)
-            return rows.detail(row, self._rules[row_id]) if row else None
+            full = self._options.full_detail
+            return rows.detail(row, self._rules[row_id], full=full) if row else None
 
     def image_key(self, row_id: int) -> str | None:
         """Where the signature of this row belongs; None where it has none."""

@@ -296,6 +296,109 @@ def test_same_key_gets_one_record_and_a_fresh_url_when_keys_are_honoured(client:
         assert honouring.state.journal.counters()["records"] == 1
 
 
+# Updates, and what a read shows of them.
+
+
+def shown(client: httpx.Client, row_id: int) -> Any:
+    return client.get(f"/rs/{row_id}").json()["data"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "seen"),
+    [
+        (
+            "/rs/preventive/{}",
+            {
+                "description": "moved",
+                "scheduledStart": "2026-05-01T08:00Z",
+                "scheduledEnd": "2026-05-01T09:00Z",
+                "creationStatus": 2,
+                "siteRuleIds": [4],
+            },
+            {
+                "description": "moved",
+                "scheduledStart": "2026-05-01T08:00Z",
+                "scheduledEnd": "2026-05-01T09:00Z",
+                "creationStatus": 2,
+            },
+        ),
+        ("/rs/training-exercise/{}", {"ruleId": 9, "siteIds": [4]}, {"rule": {"id": 9}, "rulesCount": 1}),
+        ("/rs/{}/verify", {"decision": 2, "decisionComment": "no"}, {"status": 4}),
+    ],
+)
+def test_detail_shows_what_an_update_sets_where_its_page_does(
+    sandbox: Sandbox, client: httpx.Client, path: str, body: dict[str, Any], seen: dict[str, Any]
+) -> None:
+    row_id = sandbox.state.add_row({"ruleIds": [7, 8]})
+    before = shown(client, row_id)
+    client.patch(path.format(row_id), json=body)
+
+    after = shown(client, row_id)
+    assert {name: after[name] for name in seen} == seen
+    assert {name for name in after if after[name] != before[name]} <= {*seen, "updatedAt"}
+
+
+def test_detail_shows_the_decision_and_the_assignee_only_when_asked_to(
+    sandbox: Sandbox, client: httpx.Client, description: Description
+) -> None:
+    row_id = sandbox.state.add_row({})
+    client.patch(f"/rs/preventive/{row_id}", json={"assignedProfileId": 5})
+    client.patch(f"/rs/{row_id}/verify", json={"decision": 2, "decisionComment": "no"})
+    short = shown(client, row_id)
+    sandbox.state.set_options({"full_detail": True})
+    full = shown(client, row_id)
+
+    assert {"decisionComment", "assignedUserId"}.isdisjoint(short)
+    assert (full["decisionComment"], full["assignedUserId"]) == ("no", 5)
+    assert full | short == full
+    description.schema("InterventionDetail").validate(full)
+
+
+def test_change_by_somebody_else_is_newer_and_no_edit_of_ours(sandbox: Sandbox) -> None:
+    row_id = sandbox.state.add_row({"updatedAt": "2026-03-01T00:00:00.000Z"})
+    with httpx.Client(base_url=sandbox.control_url, trust_env=False) as control:
+        answers = [
+            control.patch(f"/rows/{row_id}", json={"description": "theirs"}),
+            control.patch("/rows/5", json={}),
+            control.patch(f"/rows/{row_id}", json={"id": 6}),
+            control.patch("/rows/x", json={}),
+        ]
+
+    assert [answer.status_code for answer in answers] == [200, 404, 400, 400]
+    row = sandbox.state.detail(row_id)
+    assert row is not None
+    assert row["description"] == "theirs"
+    assert row["updatedAt"] > "2026-03-01T00:00:00.000Z"
+    assert sandbox.state.edits() == []
+
+
+def test_mails_and_notices_are_counted(sandbox: Sandbox, client: httpx.Client) -> None:
+    row_id = sandbox.state.add_row({})
+    both = {"sendUpdateEmailToCurrentAssignee": True, "previousAssigneeNotification": {"sendEmail": True}}
+    none = {"sendUpdateEmailToCurrentAssignee": False, "previousAssigneeNotification": {"sendEmail": False}}
+    verified = {"decision": 1, "decisionComment": "", "notificationId": "n"}
+    for path, body in (("preventive/{}", both), ("preventive/{}", none), ("{}/verify", verified)):
+        assert client.patch(f"/rs/{path.format(row_id)}", json=body).status_code == 200
+
+    counters = sandbox.state.journal.counters()
+    assert (counters["edits"], counters["mails"], counters["notices"]) == (3, 2, 1)
+
+
+def test_update_with_a_known_key_changes_nothing_more_when_keys_are_honoured(
+    sandbox: Sandbox, client: httpx.Client
+) -> None:
+    sandbox.state.set_options({"honour_keys": True})
+    row_id = sandbox.state.add_row({})
+
+    def update(description: str) -> int:
+        body = {"description": description, "sendUpdateEmailToCurrentAssignee": True}
+        key = {"Idempotency-Key": "k"}
+        return client.patch(f"/rs/preventive/{row_id}", json=body, headers=key).status_code
+
+    assert [update("a"), update("a"), update("b")] == [200, 200, 422]
+    assert sandbox.state.journal.counters()["mails"] == 1
+
+
 # Storage against botocore.
 
 
