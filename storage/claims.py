@@ -6,6 +6,7 @@ A lease is an owner, a fencing number and an expiry. It says nothing about the s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,6 +40,10 @@ class Lease:
     attempt_n: int
 
 
+# Whether sending this body of this kind of entry once more does no harm.
+Repeatable = Callable[[str, str | None], bool]
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """The present moment: milliseconds by the device's clock, and monotonic ones of one boot."""
@@ -68,6 +73,7 @@ _HOLDS: Final = Prepared(
         ENTRY.c.lease_fence == bindparam("fence"),
     )
 )
+_BODY: Final = Prepared(select(ENTRY.c.request_body).where(ENTRY.c.seq == bindparam("wanted")))
 _OPEN_ATTEMPT: Final = Prepared(
     select(ATTEMPT.c.n, ATTEMPT.c.started_at).where(
         ATTEMPT.c.entry_seq == bindparam("wanted"), ATTEMPT.c.outcome.is_(None)
@@ -145,9 +151,7 @@ def still_holds(transaction: Transaction, seq: int, lease: Lease, *, now: int) -
     return row is not None and row[0] is not None and row[0] > now
 
 
-def rescue(
-    transaction: Transaction, *, repeatable_kinds: frozenset[str], now: int, mono_ms: int, boot: str
-) -> int:
+def rescue(transaction: Transaction, *, repeatable: Repeatable, now: int, mono_ms: int, boot: str) -> int:
     """Take over what dead drainers left behind; how many sends were cut off.
 
     Only for the holder of the drain lock, before it claims anything: then nobody alive holds a lease. A send that was
@@ -157,7 +161,7 @@ def rescue(
     cut_off = 0
     for (seq,) in transaction.run(_IN_STATE, wanted=State.SENDING.value).fetchall():
         cut_off += 1
-        rescue_one(transaction, _row(transaction, seq), moment=moment, repeatable_kinds=repeatable_kinds)
+        rescue_one(transaction, _row(transaction, seq), moment=moment, repeatable=repeatable)
     for (seq,) in transaction.run(_LEASED).fetchall():
         row = _row(transaction, seq)
         close_attempts(transaction, seq, now=now)
@@ -165,9 +169,7 @@ def rescue(
     return cut_off
 
 
-def rescue_one(
-    transaction: Transaction, row: Held, *, moment: Moment, repeatable_kinds: frozenset[str]
-) -> None:
+def rescue_one(transaction: Transaction, row: Held, *, moment: Moment, repeatable: Repeatable) -> None:
     """Take over one send that was cut off. Only where nobody alive holds it."""
     close_attempts(transaction, row.seq, now=moment.now)
     counted = {
@@ -177,7 +179,8 @@ def rescue_one(
         "due_at": 0,
         **freed(row),
     }
-    if row.kind in repeatable_kinds:
+    (body,) = transaction.run(_BODY, wanted=row.seq).fetchone()
+    if repeatable(row.kind, body):
         move(transaction, row, Event.RETRY, **counted)
     else:
         clock = doubt_clock(moment.now, moment.mono_ms, moment.boot)

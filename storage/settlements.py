@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select, text
 
 from storage import history
 from storage.budget import FRESH, FRESH_LOOKS, FRESH_URL
-from storage.claims import Moment, rescue_one
+from storage.claims import Moment, Repeatable, rescue_one
 from storage.database import Transaction
 from storage.doubts import adopt
 from storage.errors import EntryHeld, EntryNotFound, IllegalTransition
@@ -32,7 +32,7 @@ _CHILDREN: Final = Prepared(
 
 
 def arrived(
-    transaction: Transaction, id: str, server_id: int, *, moment: Moment, repeatable_kinds: frozenset[str]
+    transaction: Transaction, id: str, server_id: int, *, moment: Moment, repeatable: Repeatable
 ) -> State:
     """The server has it under this id. Where it owes a signature, that is still to go. Answers its state.
 
@@ -40,7 +40,7 @@ def arrived(
         EntryNotFound, EntryHeld: see `_free`.
         IllegalTransition: its id is known already, or another entry has that one.
     """
-    row = _free(transaction, id, moment, repeatable_kinds)
+    row = _free(transaction, id, moment, repeatable)
     if row.server_id is not None:
         raise IllegalTransition(f"the server is known to have it, as {row.server_id}")
     other = created_by_another(transaction, row.seq, server_id)
@@ -62,30 +62,28 @@ def arrived(
     return _state_of(transaction, id)
 
 
-def not_arrived(
-    transaction: Transaction, id: str, *, moment: Moment, repeatable_kinds: frozenset[str]
-) -> State:
+def not_arrived(transaction: Transaction, id: str, *, moment: Moment, repeatable: Repeatable) -> State:
     """The server does not have it: an order to send it again. Key and bytes are the same.
 
     Raises:
         EntryNotFound, EntryHeld: see `_free`.
         IllegalTransition: it is not in doubt.
     """
-    row = _free(transaction, id, moment, repeatable_kinds)
+    row = _free(transaction, id, moment, repeatable)
     n = history.note(transaction, row, outcome="Settled", reason="said_not_arrived", now=moment.now)
     changes = {"reason": None, "certainly_created": 0, "attempt_n": n, **FRESH, **freed(row)}
     move(transaction, row, Event.ABSENT, **changes, **FRESH_LOOKS)
     return _state_of(transaction, id)
 
 
-def unsigned(transaction: Transaction, id: str, *, moment: Moment, repeatable_kinds: frozenset[str]) -> State:
+def unsigned(transaction: Transaction, id: str, *, moment: Moment, repeatable: Repeatable) -> State:
     """It ends without its signature at the server; the image stays here.
 
     Raises:
         EntryNotFound, EntryHeld: see `_free`.
         IllegalTransition: nothing but its signature must be missing.
     """
-    row = _free(transaction, id, moment, repeatable_kinds)
+    row = _free(transaction, id, moment, repeatable)
     n = history.note(transaction, row, outcome="Settled", reason="unsigned", now=moment.now)
     changes = {
         "reason": "unsigned",
@@ -105,7 +103,7 @@ def upload_url(
     url: str,
     expires_at: int | None,
     moment: Moment,
-    repeatable_kinds: frozenset[str],
+    repeatable: Repeatable,
 ) -> State:
     """Its signature goes to this URL, which was checked; stored with its expiry, and tried with a fresh budget.
 
@@ -113,7 +111,7 @@ def upload_url(
         EntryNotFound, EntryHeld: see `_free`.
         IllegalTransition: the server does not have it yet, or it owes no signature.
     """
-    row = _free(transaction, id, moment, repeatable_kinds)
+    row = _free(transaction, id, moment, repeatable)
     parked = row.state is State.PARKED and row.stage is State.ACCEPTED
     if not row.has_signature or not (parked or row.state is State.ACCEPTED):
         raise IllegalTransition(f"it is {row.state}: it owes no signature for which a URL would be of use")
@@ -135,9 +133,7 @@ def upload_url(
     return _state_of(transaction, id)
 
 
-def discard(
-    transaction: Transaction, id: str, why: str, *, moment: Moment, repeatable_kinds: frozenset[str]
-) -> bool:
+def discard(transaction: Transaction, id: str, why: str, *, moment: Moment, repeatable: Repeatable) -> bool:
     """A person gives it up; everything is kept. Whether the server may have it all the same.
 
     Those that need its server id and never get one now are parked.
@@ -146,7 +142,7 @@ def discard(
         EntryNotFound, EntryHeld: see `_free`.
         IllegalTransition: it is finished.
     """
-    row = _free(transaction, id, moment, repeatable_kinds)
+    row = _free(transaction, id, moment, repeatable)
     n = history.note(transaction, row, outcome="Discarded", reason="discarded", now=moment.now)
     changes = {"reason": "discarded", "attempt_n": n, "due_at": 0, "presigned_url": None, "person_note": why}
     move(transaction, row, Event.DISCARD, **changes, **freed(row))
@@ -159,7 +155,7 @@ def discard(
     return row.server_id is not None or in_doubt
 
 
-def _free(transaction: Transaction, id: str, moment: Moment, repeatable_kinds: frozenset[str]) -> Held:
+def _free(transaction: Transaction, id: str, moment: Moment, repeatable: Repeatable) -> Held:
     """The entry, if nobody holds it. A send that was cut off is taken over first, with a fence of its own.
 
     Raises:
@@ -172,7 +168,7 @@ def _free(transaction: Transaction, id: str, moment: Moment, repeatable_kinds: f
     if row.lease_owner is not None and (row.lease_expires_at or 0) > moment.now:
         raise EntryHeld(id, row.lease_expires_at or 0)
     if row.state is State.SENDING:
-        rescue_one(transaction, row, moment=moment, repeatable_kinds=repeatable_kinds)
+        rescue_one(transaction, row, moment=moment, repeatable=repeatable)
         row = held(transaction, id=id)
         assert row is not None, "it was there in this transaction"
     return row

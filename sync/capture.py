@@ -169,7 +169,7 @@ def capture(
         mono_ms=clock.monotonic_ms(),
         boot=clock.boot(),
     )
-    return answer(put(database, new))
+    return answer(put(database, new), checked.operation)
 
 
 def new_entry(
@@ -186,7 +186,7 @@ def new_entry(
     """The row that a capture makes. `mono_ms` is the monotonic time of this `boot`, beside `now`."""
     operation = checked.operation
     start_at = _given_start(operation, checked.given)
-    chosen_by_us = operation.start_field is not None and operation.start_field not in checked.given
+    chosen_by_us = operation.start_is_ours and operation.start_field not in checked.given
     started_at = now if chosen_by_us else None
     payload, image = complete(operation, checked.given, image=checked.image, started_at=started_at)
 
@@ -230,15 +230,15 @@ def _given_start(operation: Operation, data: dict[str, Any]) -> int | None:
         return None  # the API's pattern has a year 0000, the calendar has not
 
 
-def answer(stored: Put) -> Captured:
+def answer(stored: Put, operation: Operation) -> Captured:
     """What the one who captured is told."""
     warnings: tuple[dict[str, str], ...] = ()
-    if stored.start_not_unique:
+    if stored.start_not_unique and operation.start_is_ours:
         warnings = (
             {
                 "code": "start_not_unique",
-                "message": "Another entry of this device has the same actualStart. Should an answer ever be lost, the "
-                "two cannot be told apart by it.",
+                "message": f"Another entry of this device has the same {operation.start_field}. Should an answer "
+                "ever be lost, the two cannot be told apart by it.",
             },
         )
     return Captured(stored.id, stored.kind, stored.state, stored.duplicate, warnings)

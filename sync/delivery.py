@@ -137,7 +137,7 @@ class Deliverer:
         return exchange, o.classify_send(
             exchange,
             success_status=job.operation.success_status,
-            repeatable=job.operation.repeatable,
+            repeatable=job.repeatable,
             wants_url=job.has_signature,
             tokens_proven=job.tokens_proven,
         )
@@ -208,7 +208,7 @@ def unexplained(work: Work, error: BaseException, clock: Clock) -> Done:
 
 def _unexpected(job: Job, error: BaseException) -> o.Outcome:
     detail = redact(f"{type(error).__name__}: {error}")[:1000]
-    if job.step is Step.SEND and job.operation is not None and not job.operation.repeatable:
+    if job.step is Step.SEND and not job.repeatable:
         # Nobody knows how far it got, so nobody may take it for unsent.
         return o.InDoubt(
             reason="answer_lost", sentence="Sending broke off inside this program.", detail=detail

@@ -211,6 +211,9 @@ _OURS: Final = {
         "A person ended it without its signature at the server.", (), "", "fieldsync list --state done"
     ),
     "assigned": Words("A person gave it to another owner.", (), "", "fieldsync list"),
+    "said_arrived": Words("A person said that the server has it.", (), "", "fieldsync list"),
+    "said_not_arrived": Words("A person said that the server does not have it.", (), "", "fieldsync list"),
+    "url_given": Words("A person gave an address for its signature.", (), "", "fieldsync list"),
     "discarded": Words("A person gave it up.", (), "", "fieldsync list --state discarded"),
     "kind_unknown": _held(
         "Install the newer version again, then: fieldsync resync {id}",

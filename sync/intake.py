@@ -23,7 +23,7 @@ from sync.detour_intake import Detours, accepted_job, direct
 from sync.gate import Host
 from sync.job import Job, Work
 from sync.ledger import Ledger
-from sync.operations import UnknownKind, by_kind
+from sync.operations import UnknownKind, by_kind, is_repeatable
 from sync.policy import Step
 from sync.request import RequestDamaged, build_request
 from sync.server_clock import clock_offset, server_ms
@@ -237,6 +237,7 @@ class Intake:
             digest=digest,
             request=request,
             operation=operation,
+            repeatable=is_repeatable(due.kind, request.body.decode()),
             tokens=tokens,
             tokens_proven=ledger.book.is_proven(transaction, tokens),
             probe=probe,

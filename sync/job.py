@@ -44,6 +44,7 @@ class Job:
     digest: str
     request: ApiRequest | None = None
     operation: Operation | None = None
+    repeatable: bool = False  # sending this very request once more does no harm
     tokens: Tokens | None = None
     tokens_proven: bool = False
     probe: bool = False  # it asks whether the tokens of a held owner are good again

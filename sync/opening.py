@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from storage import claims, owing, waits
 from storage.database import Database, Transaction
 from sync import clock_jump, holds
@@ -13,10 +11,8 @@ from sync.durable import written
 from sync.gate import Host, Mode
 from sync.hosts import Hosts
 from sync.lookups import Lookups
-from sync.operations import OPERATIONS
+from sync.operations import is_repeatable
 from sync.rules import Ask, Rules
-
-REPEATABLE: Final = frozenset(operation.kind for operation in OPERATIONS if operation.repeatable)
 
 
 def open_pass(
@@ -29,7 +25,7 @@ def open_pass(
         clock_jump.follow(transaction, clock)
         claims.rescue(
             transaction,
-            repeatable_kinds=REPEATABLE,
+            repeatable=is_repeatable,
             now=now_ms,
             mono_ms=clock.monotonic_ms(),
             boot=clock.boot(),

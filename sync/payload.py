@@ -28,6 +28,7 @@ __all__ = ["MAX_JSON_BYTES", "check", "complete", "read_json", "to_body"]
 
 _WANTED = {
     "int_type": "an integer",
+    "bool_type": "true or false",
     "string_type": "text",
     "list_type": "a list",
     "model_type": "an object",
@@ -97,7 +98,12 @@ def complete(
         if isinstance(given, str) and is_safe_name(given):
             image = replace(image, name=given)
         payload["signature"] = {"name": image.name, "mimeType": image.mime_type, "size": image.size_bytes}
-    if operation.start_field and started_at and operation.start_field not in payload:
+    if (
+        operation.start_is_ours
+        and operation.start_field
+        and started_at
+        and operation.start_field not in payload
+    ):
         payload[operation.start_field] = instant_text(started_at)
     return _in_page_order(operation.payload_model(), payload), image
 

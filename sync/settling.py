@@ -1,13 +1,13 @@
 """What a person says about one entry, carried out: it arrived, it did not, it goes unsigned, it is given up.
 
 Rules are in `storage/settlements.py`; here ids are resolved, the worker is woken, and the answer is put into words
-that programs read. The kinds that are harmless to repeat come from the registry.
+that programs read. What is harmless to repeat is said by the registry.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from storage import control, settlements
 from storage.claims import Moment
@@ -16,11 +16,9 @@ from storage.guarded import to_ms
 from storage.lifecycle import State
 from storage.queries import Reader
 from sync.clock import Clock
-from sync.operations import OPERATIONS
+from sync.operations import is_repeatable
 from sync.presigned_url import UrlRules, read_given_url
 from sync.server_clock import clock_offset
-
-REPEATABLE: Final = frozenset(operation.kind for operation in OPERATIONS if operation.repeatable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ def settle_arrived(database: Database, suffix: str, server_id: int, clock: Clock
     """
     with database.write() as transaction:
         id, moment = _entry(transaction, suffix), _moment(clock)
-        state = settlements.arrived(transaction, id, server_id, moment=moment, repeatable_kinds=REPEATABLE)
+        state = settlements.arrived(transaction, id, server_id, moment=moment, repeatable=is_repeatable)
         control.wake(transaction, now=moment.now)
     return Settled(id, state, "arrived")
 
@@ -65,7 +63,7 @@ def settle_not_arrived(database: Database, suffix: str, clock: Clock) -> Settled
     """The server does not have it; it is sent again. Raises: as `settle_arrived`."""
     with database.write() as transaction:
         id, moment = _entry(transaction, suffix), _moment(clock)
-        state = settlements.not_arrived(transaction, id, moment=moment, repeatable_kinds=REPEATABLE)
+        state = settlements.not_arrived(transaction, id, moment=moment, repeatable=is_repeatable)
         control.wake(transaction, now=moment.now)
     return Settled(id, state, "not_arrived")
 
@@ -74,7 +72,7 @@ def settle_unsigned(database: Database, suffix: str, clock: Clock) -> Settled:
     """It ends without its signature at the server. Raises: as `settle_arrived`."""
     with database.write() as transaction:
         id, moment = _entry(transaction, suffix), _moment(clock)
-        state = settlements.unsigned(transaction, id, moment=moment, repeatable_kinds=REPEATABLE)
+        state = settlements.unsigned(transaction, id, moment=moment, repeatable=is_repeatable)
         control.wake(transaction, now=moment.now)
     return Settled(id, state, "unsigned")
 
@@ -93,7 +91,7 @@ def settle_upload_url(database: Database, suffix: str, text: str, rules: UrlRule
             url=found.url.reveal(),
             expires_at=None if found.expires_at is None else to_ms(found.expires_at),
             moment=moment,
-            repeatable_kinds=REPEATABLE,
+            repeatable=is_repeatable,
         )
         control.wake(transaction, now=moment.now)
         server_now = clock.server_now(clock_offset(transaction)) or clock.now()
@@ -105,7 +103,7 @@ def discard(database: Database, suffix: str, why: str, clock: Clock) -> Settled:
     """It is given up, and kept. Raises: as `settle_arrived`."""
     with database.write() as transaction:
         id, moment = _entry(transaction, suffix), _moment(clock)
-        may_exist = settlements.discard(transaction, id, why, moment=moment, repeatable_kinds=REPEATABLE)
+        may_exist = settlements.discard(transaction, id, why, moment=moment, repeatable=is_repeatable)
         control.wake(transaction, now=moment.now)
     return Settled(id, State.DISCARDED, "discarded", may_exist)
 

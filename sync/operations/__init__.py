@@ -3,13 +3,27 @@
 A new kind is one file in this folder and one name in `OPERATIONS`. Importing this loads no payload model.
 """
 
+import json
+
 from sync.errors import UnknownKind
-from sync.operations import unplanned_preventive
-from sync.operations.operation import Operation
+from sync.operations import curative, preventive_update, training_update, unplanned_preventive, verification
+from sync.operations.operation import ANY_SUBJECT, Operation, Subject
 
-__all__ = ["KINDS", "OPERATIONS", "Operation", "UnknownKind", "by_kind"]
+__all__ = [
+    "ANY_SUBJECT",
+    "KINDS",
+    "OPERATIONS",
+    "Operation",
+    "Subject",
+    "UnknownKind",
+    "by_kind",
+    "is_repeatable",
+]
 
-OPERATIONS: tuple[Operation, ...] = (unplanned_preventive.OPERATION,)
+OPERATIONS: tuple[Operation, ...] = tuple(
+    module.OPERATION
+    for module in (unplanned_preventive, curative, preventive_update, training_update, verification)
+)
 KINDS: tuple[str, ...] = tuple(operation.kind for operation in OPERATIONS)
 
 
@@ -22,3 +36,12 @@ def by_kind(kind: str) -> Operation:
         if operation.kind == kind:
             return operation
     raise UnknownKind(kind, KINDS)
+
+
+def is_repeatable(kind: str, body: str | None) -> bool:
+    """Whether sending this request twice does no harm. Of a kind or body that cannot be read nobody can say so."""
+    try:
+        payload = json.loads(body or "")
+        return isinstance(payload, dict) and by_kind(kind).repeatable(payload)
+    except (UnknownKind, ValueError):
+        return False

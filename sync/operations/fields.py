@@ -6,7 +6,7 @@ imported only when a payload is checked. What a person reads about a failure is 
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -67,6 +67,44 @@ Instant = Annotated[str, AfterValidator(_checked_instant)]
 ShortText = Annotated[str, _text(250)]
 LongText = Annotated[str, _text(2500)]
 NonEmptyText = Annotated[str, _text(None, min_units=1)]
+Text = Annotated[str, _text(None)]
+Flag = bool
+
+
+def _one_of(*allowed: int) -> AfterValidator:
+    def checked(number: int) -> int:
+        if number not in allowed:
+            listed = ", ".join(map(str, allowed))
+            raise PydanticCustomError(
+                "not_allowed",
+                "is {given}, and must be one of {allowed}. Correct the number.",
+                {"given": shown(str(number)), "allowed": listed},
+            )
+        return number
+
+    return AfterValidator(checked)
+
+
+CreationStatus = Annotated[int, _one_of(0, 1, 2)]  # to be scheduled, scheduled, done
+Decision = Annotated[int, _one_of(1, 2)]  # accept, reject
+
+REFERENCE_KEY = "$entry"
+
+
+def _intervention_id(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) == {REFERENCE_KEY} and isinstance(value[REFERENCE_KEY], str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_SAFE_INT:
+        return value
+    raise PydanticCustomError(
+        "not_an_intervention",
+        'must be the server id of an intervention, or {{"{key}": "ENTRY"}} for one that is not created yet.',
+        {"key": REFERENCE_KEY},
+    )
+
+
+# None of the five bodies has one; where a body does, an entry may stand for the intervention that it will make.
+InterventionId = Annotated[Any, PlainValidator(_intervention_id)]
 
 
 class SignatureFile(Payload):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sync.operations.operation import Operation
+from sync.operations.operation import Operation, Subject
 
 if TYPE_CHECKING:
     from sync.matching import Traits
@@ -68,11 +68,10 @@ OPERATION = Operation(
     method="POST",
     path="/interventions/v2/mb/preventive/unplanned",
     success_status=201,
-    creates=True,
-    repeatable=False,
+    makes=Subject.PREVENTIVE,
     has_signature=True,
-    needs_target=False,
     start_field="actualStart",
+    start_is_ours=True,
     payload_model=payload_model,
     traits=traits,
 )

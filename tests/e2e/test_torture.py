@@ -107,7 +107,7 @@ BUGS: dict[str, Bug] = {
     ),
     "a_cut_off_send_is_resent": Bug(
         "storage/claims.py",
-        "if row.kind in repeatable_kinds:",
+        "if repeatable(row.kind, body):",
         "if row.kind:",
         ("kill_after_store",),
     ),

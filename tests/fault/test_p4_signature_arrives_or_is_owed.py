@@ -759,7 +759,12 @@ def give_url(rig: FakeRig, id: str) -> State:
     moment = Moment(clock.now_ms(), clock.monotonic_ms(), clock.boot())
     with rig.database.write() as transaction:
         return settlements.upload_url(
-            transaction, id, url=ANOTHER_URL, expires_at=None, moment=moment, repeatable_kinds=frozenset()
+            transaction,
+            id,
+            url=ANOTHER_URL,
+            expires_at=None,
+            moment=moment,
+            repeatable=lambda kind, body: False,
         )
 
 

@@ -242,11 +242,11 @@ def orders_shorten_no_settling_time(patch: Patch, world: World) -> None:
 def a_person_waits_for_a_live_lease(patch: Patch, world: World) -> None:
     """settle, discard and resync take a row out of the hands of whoever is sending it."""
 
-    def free(transaction: Transaction, id: str, moment: Any, repeatable_kinds: frozenset[str]) -> Any:
+    def free(transaction: Transaction, id: str, moment: Any, repeatable: Any) -> Any:
         row = held(transaction, id=id)
         assert row is not None
         if row.state is State.SENDING:
-            rescue_one(transaction, row, moment=moment, repeatable_kinds=repeatable_kinds)
+            rescue_one(transaction, row, moment=moment, repeatable=repeatable)
         return held(transaction, id=id)
 
     resync = orders.resync

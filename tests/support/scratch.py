@@ -241,7 +241,7 @@ class Scratch:
         with self.database.write() as transaction:
             return claims.rescue(
                 transaction,
-                repeatable_kinds=frozenset({REPEATABLE_KIND}),
+                repeatable=lambda kind, body: kind == REPEATABLE_KIND,
                 now=self.now,
                 mono_ms=2_000,
                 boot="boot-1",

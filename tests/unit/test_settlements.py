@@ -15,24 +15,28 @@ from storage.lifecycle import Event
 from storage.records import Kept
 from tests.support.scratch import LEASE_MS, NOON_MS, Scratch, entry_id
 
-REPEATABLE: frozenset[str] = frozenset()
+
+def never(kind: str, body: str | None) -> bool:
+    return False
+
+
 Word = Callable[[Any, str, Moment], Any]
 
 
 def arrived(transaction: Any, id: str, moment: Moment) -> Any:
-    return settlements.arrived(transaction, id, 77, moment=moment, repeatable_kinds=REPEATABLE)
+    return settlements.arrived(transaction, id, 77, moment=moment, repeatable=never)
 
 
 def not_arrived(transaction: Any, id: str, moment: Moment) -> Any:
-    return settlements.not_arrived(transaction, id, moment=moment, repeatable_kinds=REPEATABLE)
+    return settlements.not_arrived(transaction, id, moment=moment, repeatable=never)
 
 
 def unsigned(transaction: Any, id: str, moment: Moment) -> Any:
-    return settlements.unsigned(transaction, id, moment=moment, repeatable_kinds=REPEATABLE)
+    return settlements.unsigned(transaction, id, moment=moment, repeatable=never)
 
 
 def discarded(transaction: Any, id: str, moment: Moment) -> Any:
-    return settlements.discard(transaction, id, "twice", moment=moment, repeatable_kinds=REPEATABLE)
+    return settlements.discard(transaction, id, "twice", moment=moment, repeatable=never)
 
 
 WORDS = [pytest.param(word, id=word.__name__) for word in (arrived, not_arrived, unsigned, discarded)]
