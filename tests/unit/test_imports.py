@@ -41,6 +41,7 @@ HOMES = {
     "pydantic": ("config.", "sync.operations", "sync.payload"),
     "PIL": ("sync.image", "sync.demo"),
     "click": ("sync.entrypoints.cli",),
+    "cryptography": ("sync.bundle.age_file",),
     "rich": ("sync.entrypoints.cli", "sync.demo"),
     "fastapi": ("sync.entrypoints.api", "sync.entrypoints.page", "sync.sandbox"),
     "starlette": ("sync.entrypoints.api", "sync.entrypoints.page", "sync.sandbox"),
@@ -122,6 +123,7 @@ WORLDLY_CALLS = {
 HEAVY = {
     "sqlalchemy", "sqlmodel", "alembic", "pydantic", "pydantic_settings", "boto3", "botocore", "urllib3", "httpx",
     "fastapi", "starlette", "uvicorn", "apscheduler", "tenacity", "rich", "PIL",
+    "cryptography",
 }  # fmt: skip
 LIGHT = (
     "sync.__main__",
