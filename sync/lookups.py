@@ -86,13 +86,13 @@ class Lookups:
         book = _Book(transaction, looked)
         rest: list[tuple[Doubt, Wanted, Match]] = []
         for doubt, wanted in zip(looked.job.doubts, looked.job.wanted, strict=True):
-            match = book.match(wanted)
+            match = book.match(doubt, wanted)
             if match.kind is Kind.ONE:
                 ruling = reconcile.after_look(doubt, match, book.seen(doubt, wanted), self.patience, now)
                 if self._found(transaction, doubt, ruling, looked, now):
                     tally.sent += 1
                     tally.delivered += not by_kind(doubt.kind).has_signature
-                book.own(match.item, wanted.traits, now.ms)
+                book.own(match.item, doubt.kind, wanted.traits, now.ms)
             else:
                 rest.append((doubt, wanted, match))
         # After the finds: what was just recognised as ours shows that the list shows what is ours.
@@ -198,45 +198,53 @@ class Lookups:
 
 
 class _Book:
-    """What one reading shows, held against what this device knows."""
+    """What one reading shows, held against what this device knows.
+
+    How the list shows one kind of call, and whether at all, is proven by records of that kind alone.
+    """
 
     def __init__(self, transaction: Transaction, looked: Looked) -> None:
         self._transaction = transaction
         self._looked = looked
         self._taken: set[int] = set()
-        self._own: list[tuple[Traits, Item]] = []
-        self._told_at: list[tuple[Item, int]] = []
+        self._own: dict[str, list[tuple[Traits, Item]]] = {}
+        self._told_at: list[tuple[str, Item, int]] = []
         for number, item in looked.listing.items.items():
             record = doubts.own_record(transaction, number)
             if record is not None:
                 self._taken.add(number)
-                self._told_at.append((item, record.told_at))
+                self._told_at.append((record.kind, item, record.told_at))
                 traits = _traits(Unsettled(0, record.kind, record.payload))
                 if traits is not None:
-                    self._own.append((traits, item))
-        self._evidence = matching.evidence_of(self._own)
-        self._by_minute: dict[int, list[Item]] = {}
-        for item in looked.listing.items.values():
+                    self._own.setdefault(record.kind, []).append((traits, item))
+        self._evidence = {kind: matching.evidence_of(own) for kind, own in self._own.items()}
+        self._by_minute: dict[int, dict[int, Item]] = {}
+        self._changed: dict[int, Item] = {}
+        for number, item in looked.listing.items.items():
             for minute in matching.shown_minutes(item, looked.job.wanted):
-                self._by_minute.setdefault(minute, []).append(item)
+                self._by_minute.setdefault(minute, {})[number] = item
+            if matching.is_changed(item):
+                self._changed[number] = item
 
-    def own(self, item: Item | None, traits: Traits, told_at: int) -> None:
+    def own(self, item: Item | None, kind: str, traits: Traits, told_at: int) -> None:
         """One more record that is known to be ours."""
         number = None if item is None else matching.item_id(item)
         if item is not None and number is not None:
             self._taken.add(number)
-            self._own.append((traits, item))
-            self._told_at.append((item, told_at))
+            self._own.setdefault(kind, []).append((traits, item))
+            self._told_at.append((kind, item, told_at))
 
-    def match(self, wanted: Wanted) -> Match:
+    def match(self, doubt: Doubt, wanted: Wanted) -> Match:
         others = doubts.rivals(self._transaction, wanted.seq, within_ms=matching.WHOLE_MINUTE_MS)
-        minutes = matching.minutes_of(wanted.traits)
+        near: dict[int, Item] = dict(self._changed) if wanted.traits.planned else {}
+        for minute in matching.minutes_of(wanted.traits):
+            near.update(self._by_minute.get(minute, {}))
         found = matching.match(
             wanted,
             [traits for other in others if (traits := _traits(other)) is not None],
-            [item for minute in minutes for item in self._by_minute.get(minute, ())],
+            list(near.values()),
             taken=frozenset(self._taken),
-            evidence=self._evidence,
+            evidence=self._evidence.get(doubt.kind, matching.NO_EVIDENCE),
         )
         if found.item is not None and matching.item_id(found.item) in self._looked.listing.later:
             return Match(Kind.LATER)
@@ -254,7 +262,7 @@ class _Book:
     def _surrounded(self, doubt: Doubt, window: Window) -> bool:
         """Whether records of ours stand on both sides of it: a list that cannot be paged then covers its time."""
         before = after = False
-        for item, told_at in self._told_at:
+        for _, item, told_at in self._told_at:
             made_at = matching.made_at(item)
             by_server = made_at is not None and window.first_sent is not None and window.last_sent is not None
             at = made_at if by_server else told_at
@@ -276,8 +284,11 @@ class _Book:
             started_mono_ms=self._looked.started_mono_ms,
             online=trouble is None or trouble.online,
             trouble=None if complete else (trouble.reason if trouble else "lookup_incomplete"),
-            witnessed=any(self._is_witness(doubt, wanted.window, item, at) for item, at in self._told_at),
-            searchable=self._evidence.searchable,
+            witnessed=any(
+                kind == doubt.kind and self._is_witness(doubt, wanted.window, item, at)
+                for kind, item, at in self._told_at
+            ),
+            searchable=self._evidence.get(doubt.kind, matching.NO_EVIDENCE).searchable,
         )
 
 

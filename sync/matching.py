@@ -30,12 +30,17 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Traits(NamedTuple):
-    """What tells one entry from another at the server. `instants` are milliseconds by field name, all must agree."""
+    """What tells one entry from another at the server. `instants` are milliseconds by field name, all must agree.
+
+    `planned`: the instants are a plan. People choose them round, so others may have chosen the same, and they may
+    have been changed at the server since.
+    """
 
     instants: Mapping[str, int]
     provider: str | None = None
     rule_ids: frozenset[int] = frozenset()
     description: str | None = None
+    planned: bool = False
 
 
 class Window(NamedTuple):
@@ -113,7 +118,9 @@ def match(
     fitting = [item for item in free if fits(wanted.traits, item, within_ms=evidence.same_ms)]
     inside = [item for item in fitting if wanted.window.holds(made_at(item))]
     if not inside:
-        perhaps = fitting or any(_may_be(wanted.traits, item, evidence) for item in free)
+        perhaps = fitting or any(
+            _may_be(wanted.traits, item, evidence) or _may_be_moved(wanted, item) for item in free
+        )
         return Match(Kind.UNCLEAR if perhaps else Kind.NONE)
     (first, *more) = inside
     # Cut to seconds or minutes, the record of a later capture would show exactly our round start.
@@ -121,7 +128,7 @@ def match(
     within_ms = evidence.same_ms if exact else evidence.apart_ms
     if more or any(fits(rival, first, within_ms=within_ms) for rival in rivals):
         return Match(Kind.SEVERAL)
-    return Match(Kind.ONE, first)
+    return Match(Kind.ONE, first) if _is_telling(wanted, first) else Match(Kind.UNCLEAR)
 
 
 def fits(traits: Traits, item: Item, *, within_ms: int) -> bool:
@@ -134,6 +141,33 @@ def _may_be(traits: Traits, item: Item, evidence: Evidence) -> bool:
     if not _instants_agree(traits, item, evidence.apart_ms):
         return False
     return not _differing(traits, item) & evidence.trusted
+
+
+def _may_be_moved(wanted: Wanted, item: Item) -> bool:
+    """Whether it may be a plan of ours that somebody changed: made when ours was sent, and changed since."""
+    if not (wanted.traits.planned and wanted.window.holds(made_at(item))):
+        return False
+    return is_changed(item) and any(item.get(name) is not None for name in wanted.traits.instants)
+
+
+def _is_telling(wanted: Wanted, item: Item) -> bool:
+    """Whether what fits can be nobody else's: a plan needs more than times of day to be known by."""
+    if not wanted.traits.planned:
+        return True
+    known = made_at(item) is not None and wanted.window.first_sent is not None
+    return known and bool(wanted.traits.description) and _shown(wanted.traits, item).get("description", False)
+
+
+def is_changed(item: Item) -> bool:
+    """Whether somebody changed it after it was made. Where it does not say, somebody may have."""
+    made, changed = made_at(item), instant_ms(item.get("updatedAt"))
+    return made is None or changed is None or abs(changed - made) >= WHOLE_SECOND_MS
+
+
+def is_alike(one: Traits, other: Traits) -> bool:
+    """Whether a look-up could not tell them apart by what was chosen for them."""
+    texts = one.description or "", other.description or ""
+    return one.instants == other.instants and (not one.planned or _plain(texts[0]) == _plain(texts[1]))
 
 
 def _instants_agree(traits: Traits, item: Item, within_ms: int) -> bool:
@@ -160,8 +194,9 @@ def _shown(traits: Traits, item: Item) -> dict[str, bool]:
     if traits.rule_ids and _is_id(rule_id):
         shown["rule"] = rule_id in traits.rule_ids
     description = item.get("description")
-    if traits.description and isinstance(description, str):
-        shown["description"] = _plain(description) == _plain(traits.description)
+    # A plan that was sent without one is none that has one.
+    if isinstance(description, str) and (traits.description or (traits.planned and description.strip())):
+        shown["description"] = _plain(description) == _plain(traits.description or "")
     return shown
 
 

@@ -34,14 +34,17 @@ def payload_model() -> "type[Payload]":
 
 
 def traits(payload: Mapping[str, Any]) -> "Traits | None":
-    """Its two scheduled times and its description. Source: interventions-api.md 7.3; anomalies are not echoed."""
+    """Its two scheduled times and its description. Source: interventions-api.md 7.3; anomalies are not echoed.
+
+    Others may plan for the same hours, and may change ours: a look-up takes it for found by its description alone.
+    """
     from sync.matching import Traits, instant_ms
 
     times = {name: instant_ms(payload.get(name)) for name in ("scheduledStart", "scheduledEnd")}
     known = {name: at for name, at in times.items() if at is not None}
     if len(known) < len(times):
         return None
-    return Traits(instants=known, description=payload.get("description"))
+    return Traits(instants=known, description=payload.get("description"), planned=True)
 
 
 OPERATION = Operation(

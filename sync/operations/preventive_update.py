@@ -45,7 +45,8 @@ def quiet(payload: Mapping[str, Any]) -> dict[str, Any]:
     rest = dict(payload)
     if rest.get("sendUpdateEmailToCurrentAssignee"):
         del rest["sendUpdateEmailToCurrentAssignee"]
-    if (rest.get("previousAssigneeNotification") or {}).get("sendEmail"):
+    notification = rest.get("previousAssigneeNotification")
+    if isinstance(notification, Mapping) and notification.get("sendEmail"):
         del rest["previousAssigneeNotification"]
     return rest
 

@@ -1,7 +1,7 @@
 """Accept or reject an intervention as the client: PATCH /interventions/v2/rs/{interventionId}/verify.
 
-Source: the page "Verify intervention". A decision that comes twice is the same decision; the notification that it
-marks as read may be another one by then.
+Source: the page "Accept or reject intervention verification". A decision that comes twice is the same decision; the
+notification that it marks as read may be another one by then.
 """
 
 from collections.abc import Mapping

@@ -23,7 +23,10 @@ from sync.matching import (
     Window,
     evidence_of,
     fits,
+    is_alike,
+    is_changed,
     item_id,
+    made_at,
     match,
 )
 
@@ -189,3 +192,89 @@ def test_near_start_is_excluded_only_by_a_list_known_to_keep_it(mine: Traits, of
     assert seen() is Kind.UNCLEAR
     assert seen(proof) is Kind.UNCLEAR
     assert seen(proof, exact) is Kind.NONE
+
+
+# A plan: times that people choose, and that others may choose or change as well.
+
+TWO_HOURS_MS = 2 * 3_600_000
+descriptions = st.sampled_from(["Replace the pump", "replace  the PUMP", "Clean the filter", "", None])
+SENT = Window(NOON_MS, NOON_MS + 1000)
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Traits:
+    start = NOON_MS + draw(st.sampled_from([0, WHOLE_MINUTE_MS, TWO_HOURS_MS]))
+    times = {"scheduledStart": start, "scheduledEnd": start + TWO_HOURS_MS}
+    return Traits(times, description=draw(descriptions), planned=True)
+
+
+@st.composite
+def planned_items(draw: st.DrawFn) -> dict[str, Any]:
+    plan = draw(plans())
+    made = NOON_MS + draw(st.sampled_from([-TWO_HOURS_MS, 0, 500]))
+    item: dict[str, Any] = {name: text(at) for name, at in plan.instants.items()}
+    item |= {"id": draw(ids), "description": plan.description, "createdAt": text(made)}
+    changed = draw(st.sampled_from([None, 0, 3_600_000]))
+    return item if changed is None else item | {"updatedAt": text(made + changed)}
+
+
+planned_lists = st.lists(planned_items(), max_size=5).map(distinct)
+
+
+def shown_plan(plan: Traits, **changes: Any) -> dict[str, Any]:
+    """The plan as the list shows it, made when it was sent and not changed since."""
+    item: dict[str, Any] = {name: text(at) for name, at in plan.instants.items()}
+    made = text(NOON_MS)
+    return item | {"id": 1, "description": plan.description, "createdAt": made, "updatedAt": made} | changes
+
+
+def seen_of(plan: Traits, *listed: dict[str, Any], window: Window = SENT) -> Kind:
+    return match(Wanted(1, plan, window), [], listed, taken=frozenset(), evidence=EXACT).kind
+
+
+EXACT = Evidence(1, 1, frozenset({"description"}))
+
+
+@given(plans(), st.lists(plans(), max_size=3), planned_lists)
+def test_plan_is_adopted_only_by_its_description_among_those_made_when_it_was_sent(
+    mine: Traits, rivals: list[Traits], listed: list[dict[str, Any]]
+) -> None:
+    found = match(Wanted(1, mine, SENT), rivals, listed, taken=frozenset(), evidence=EXACT)
+    if found.kind is Kind.ONE:
+        assert found.item is not None
+        assert mine.description
+        assert found.item["description"].split()[0].casefold() == mine.description.split()[0].casefold()
+        assert SENT.holds(made_at(found.item))
+        assert not any(fits(rival, found.item, within_ms=1) for rival in rivals)
+
+
+@given(plans(), planned_lists)
+def test_plan_that_may_have_been_changed_at_the_server_is_never_missed(
+    mine: Traits, listed: list[dict[str, Any]]
+) -> None:
+    """Whoever moved ours to another day in that minute must not make us send it a second time."""
+    if seen_of(mine, *listed) is Kind.NONE:
+        assert not any(SENT.holds(made_at(item)) and is_changed(item) for item in listed)
+
+
+@given(plans())
+def test_plan_is_found_by_times_and_description(plan: Traits) -> None:
+    assert seen_of(plan, shown_plan(plan)) is (Kind.ONE if plan.description else Kind.UNCLEAR)
+
+
+@given(plans(), st.sampled_from(["Replace the valve", "x"]))
+def test_plan_with_another_description_is_another_plan(plan: Traits, other: str) -> None:
+    assert seen_of(plan, shown_plan(plan, description=other)) is Kind.NONE
+
+
+@given(plans())
+def test_plan_made_at_a_time_that_is_not_known_is_not_taken_for_ours(plan: Traits) -> None:
+    """The tablet's first request ever: the server's time was not known when it was sent."""
+    assert seen_of(plan, shown_plan(plan), window=OPEN) is Kind.UNCLEAR
+    assert seen_of(plan, shown_plan(plan, createdAt=None)) is Kind.UNCLEAR
+
+
+@given(plans(), plans())
+def test_alike_are_plans_that_no_list_can_tell_apart(one: Traits, other: Traits) -> None:
+    both_fit = fits(one, shown_plan(other), within_ms=1) and fits(other, shown_plan(one), within_ms=1)
+    assert is_alike(one, other) is both_fit

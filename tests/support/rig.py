@@ -7,7 +7,7 @@ subject, `device.py` runs the command instead.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -123,6 +123,12 @@ class Rig:
             after=after,
             clock_offset_s=clock_offset_s,
         ).id
+
+    def ask(self, kind: str, body: Mapping[str, Any], image: bytes | None = None) -> str:
+        """One capture of any kind; its local id."""
+        checked = check_input(Input(kind, json.dumps(body).encode(), image), _LIMITS)
+        clock = self.time.clock
+        return capture(self.database, checked, clock=clock, new_id=app.new_id(clock), owner=None).id
 
     def capture_many(self, count: int, *, first: int = 1, owner: str | None = None) -> list[str]:
         return [self.capture(seed, owner=owner) for seed in range(first, first + count)]
