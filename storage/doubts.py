@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, or_, select, text, update
 
-from storage import history
+from storage import chains, history
 from storage.budget import TRIES
 from storage.claims import doubt_clock
 from storage.database import Transaction
@@ -259,6 +259,7 @@ def adopt(transaction: Transaction, row: Held, server_id: int, *, attempt_n: int
         **finished,
         **freed(row),
     )
+    chains.join(transaction, row.id, server_id)
 
 
 def _note(transaction: Transaction, row: Held, result: Result, now: int) -> int:

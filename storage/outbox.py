@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import bindparam, insert, select
 
+from storage import chains
 from storage.database import Database, Transaction
 from storage.digests import row_digest, text_sha256
 from storage.errors import EntryNotFound, IdConflict
@@ -55,6 +56,7 @@ class NewEntry:
     target_entry: str | None = None
     after_entry: str | None = None
     chain_key: str | None = None
+    references: tuple[str, ...] = ()
     signature: NewSignature | None = None
 
 
@@ -96,7 +98,7 @@ def put(database: Database, new: NewEntry) -> Put:
 
     Raises:
         IdConflict: the id is taken by another input.
-        EntryNotFound: `after_entry` or `target_entry` names nothing.
+        EntryNotFound: `after_entry`, `target_entry` or a reference names nothing.
         StorageFull, StorageReadOnly: nothing was stored.
     """
     with database.write() as transaction:
@@ -105,10 +107,10 @@ def put(database: Database, new: NewEntry) -> Put:
 
 def put_in(transaction: Transaction, new: NewEntry) -> Put:
     """As `put`, inside a transaction of the caller: many captures, one commit."""
-    if new.id_was_given and (before := _known(transaction, new)) is not None:
+    if new.id_was_given and (before := known(transaction, new.id, new.input_digest)) is not None:
         return before
-    for parent in (new.after_entry, new.target_entry):
-        if parent is not None and transaction.run(_KNOWN, wanted=parent).fetchone() is None:
+    for parent in (new.after_entry, new.target_entry, *new.references):
+        if parent is not None and _row(transaction, parent) is None:
             raise EntryNotFound(f"no entry {parent} to wait for")
     start_at, not_unique = _start(transaction, new)
     payload = new.payload if isinstance(new.payload, str) else new.payload(start_at or new.captured_at)
@@ -137,24 +139,31 @@ def put_in(transaction: Transaction, new: NewEntry) -> Put:
             seq, signature.name, signature.mime_type, signature.size, signature.sha256, signature.md5, signature.data,
         )  # fmt: skip
         transaction.run_row(_INSERT_SIGNATURE, _SIGNATURE_COLUMNS, image)
+    if new.references:
+        chains.refer(transaction, seq, new.references)
     return Put(new.id, new.kind, State.PENDING.value, duplicate=False, start_not_unique=not_unique)
 
 
-def _known(transaction: Transaction, new: NewEntry) -> Put | None:
-    row = (
-        transaction.run(_KNOWN, wanted=new.id).fetchone()
-        or transaction.run(_PURGED, wanted=new.id).fetchone()
-    )
+def known(transaction: Transaction, id: str, input_digest: str) -> Put | None:
+    """The answer to a repeat: the entry that has this id, also after it was purged; None where none has.
+
+    Raises: IdConflict where it was made by another input.
+    """
+    row = _row(transaction, id)
     if row is None:
         return None
-    kind, state, input_digest = row
-    if input_digest != new.input_digest:
+    kind, state, digest = row
+    if digest != input_digest:
         raise IdConflict(
-            f"id {new.id} already belongs to another capture ({kind}, {state}); a repeat must give the same data and "
+            f"id {id} already belongs to another capture ({kind}, {state}); a repeat must give the same data and "
             "image, a new intervention needs a new id",
-            next_command=f"fieldsync show {new.id[-8:]}",
+            next_command=f"fieldsync show {id[-8:]}",
         )
-    return Put(new.id, kind, state, duplicate=True)
+    return Put(id, kind, state, duplicate=True)
+
+
+def _row(transaction: Transaction, id: str) -> Any:
+    return transaction.run(_KNOWN, wanted=id).fetchone() or transaction.run(_PURGED, wanted=id).fetchone()
 
 
 def _start(transaction: Transaction, new: NewEntry) -> tuple[int | None, bool]:

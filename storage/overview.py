@@ -36,6 +36,9 @@ _BEHIND_HELD: Final = """
         UNION
         SELECT e.seq FROM entry p JOIN entry e ON e.target_entry = p.id
         WHERE p.state IN ('parked', 'dead') AND p.server_id IS NULL
+        UNION
+        SELECT r.entry_seq FROM entry p JOIN reference r ON r.parent = p.id
+        WHERE p.state IN ('parked', 'dead') AND p.server_id IS NULL
     )
 """
 

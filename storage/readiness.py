@@ -10,10 +10,10 @@ from functools import lru_cache
 from typing import Final
 
 from sqlalchemy import and_, bindparam, exists, func, literal, or_, select, text
-from sqlalchemy.sql.expression import Alias, ColumnElement
 
+from storage.chains import settled
 from storage.database import Transaction
-from storage.guarded import CONTROL, ENTRY, RECEIPT
+from storage.guarded import CONTROL, ENTRY, PURGED, RECEIPT, REFERENCE
 from storage.owing import REISSUING, any_owed
 from storage.prepared import Prepared
 from storage.waits import next_due_at
@@ -57,28 +57,30 @@ class Filter:
     retries: bool = True  # entries that were sent before
 
 
-# Trouble after the receipt stops no chain: the server id is known from then on.
-def _not_settled(parent: Alias) -> ColumnElement[bool]:
-    columns = parent.c
-    return and_(
-        columns.state.not_in([literal(state) for state in ("accepted", "done", "discarded")]),
-        or_(
-            columns.state != literal("parked"), columns.stage.is_(None), columns.stage != literal("accepted")
-        ),
-    )
-
-
 _parent, _previous, _earlier = ENTRY.alias("parent"), ENTRY.alias("previous"), ENTRY.alias("earlier")
+_later, _named = ENTRY.alias("later"), ENTRY.alias("named")
 _BLOCKED: Final = or_(
     exists().where(_parent.c.id == ENTRY.c.target_entry, _parent.c.server_id.is_(None)),
-    exists().where(_previous.c.id == ENTRY.c.after_entry, _not_settled(_previous)),
     exists().where(
-        _earlier.c.chain_key == ENTRY.c.chain_key, _earlier.c.seq < ENTRY.c.seq, _not_settled(_earlier)
+        REFERENCE.c.entry_seq == ENTRY.c.seq, _named.c.id == REFERENCE.c.parent, _named.c.server_id.is_(None)
+    ),
+    exists().where(_previous.c.id == ENTRY.c.after_entry, ~settled(_previous.c)),
+    exists().where(
+        _earlier.c.chain_key == ENTRY.c.chain_key, _earlier.c.seq < ENTRY.c.seq, ~settled(_earlier.c)
+    ),
+    # A chain that was joined, or an entry that was given another target, may stand before one that is on the wire.
+    exists().where(
+        _later.c.chain_key == ENTRY.c.chain_key,
+        _later.c.seq > ENTRY.c.seq,
+        _later.c.state == literal("sending"),
     ),
 )
 _target = ENTRY.alias("target")
 _DUE_COLUMNS: Final = tuple(
-    select(_target.c.server_id).where(_target.c.id == ENTRY.c.target_entry).scalar_subquery()
+    func.coalesce(
+        select(_target.c.server_id).where(_target.c.id == ENTRY.c.target_entry).scalar_subquery(),
+        select(PURGED.c.server_id).where(PURGED.c.id == ENTRY.c.target_entry).scalar_subquery(),
+    )
     if name == "target_entry_id"
     else ENTRY.c[name]
     for name in Due.__dataclass_fields__

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, select, text
 
-from storage import history
+from storage import chains, history
 from storage.budget import FRESH, TRIES
 from storage.claims import Lease
 from storage.database import Transaction
@@ -162,6 +162,7 @@ def record_accepted(
         event = Event.COMPLETED if row.state is State.SENDING else Event.FOUND_COMPLETE
         changes["done_at"] = now
     move(transaction, row, event, **changes)
+    chains.join(transaction, row.id, answer.server_id)
     if next_lease is not None:
         transaction.run(START_ATTEMPT, entry_seq=seq, n=next_lease.attempt_n, step="upload", started_at=now)
     return (Kept.STORED if mine else Kept.ADOPTED), next_lease

@@ -9,26 +9,18 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from sqlalchemy import bindparam, select, text
-
-from storage import history
+from storage import chains, history
 from storage.budget import FRESH, FRESH_LOOKS, FRESH_URL
 from storage.claims import Moment, Repeatable, rescue_one
 from storage.database import Transaction
 from storage.doubts import adopt
 from storage.errors import EntryHeld, EntryNotFound, IllegalTransition
-from storage.guarded import ENTRY, Held, change, freed, held, move
+from storage.guarded import Held, change, freed, held, move
 from storage.lifecycle import Event, State
-from storage.prepared import Prepared
 from storage.records import created_by_another
 
-_CHILDREN: Final = Prepared(
-    select(ENTRY.c.seq).where(
-        text("target_entry IS NOT NULL"),
-        ENTRY.c.target_entry == bindparam("parent"),
-        text("state = 'pending'"),
-    )
-)
+TARGET_DISCARDED: Final = "target_discarded"
+HANDED_OVER: Final = "handed_over"
 
 
 def arrived(
@@ -136,7 +128,8 @@ def upload_url(
 def discard(transaction: Transaction, id: str, why: str, *, moment: Moment, repeatable: Repeatable) -> bool:
     """A person gives it up; everything is kept. Whether the server may have it all the same.
 
-    Those that need its server id and never get one now are parked.
+    Those that need its server id and never get one now are parked; those that only follow it are free. What waits in
+    another's hands stays there (`handed_over`).
 
     Raises:
         EntryNotFound, EntryHeld: see `_free`.
@@ -147,12 +140,19 @@ def discard(transaction: Transaction, id: str, why: str, *, moment: Moment, repe
     changes = {"reason": "discarded", "attempt_n": n, "due_at": 0, "presigned_url": None, "person_note": why}
     move(transaction, row, Event.DISCARD, **changes, **freed(row))
     if row.server_id is None:
-        for (seq,) in transaction.run(_CHILDREN, parent=id).fetchall():
-            child = held(transaction, seq=seq)
-            assert child is not None, "the row was listed in this transaction"
-            move(transaction, child, Event.PARK, reason="target_discarded", due_at=0, **freed(child))
+        for seq in chains.needing(transaction, id):
+            _park_child(transaction, seq)
     in_doubt = State.IN_DOUBT in (row.state, row.stage)
     return row.server_id is not None or in_doubt
+
+
+def _park_child(transaction: Transaction, seq: int) -> None:
+    child = held(transaction, seq=seq)
+    assert child is not None, "the row was listed in this transaction"
+    if child.state is State.PENDING:
+        move(transaction, child, Event.PARK, reason=TARGET_DISCARDED, due_at=0, **freed(child))
+    elif child.reason != HANDED_OVER:
+        change(transaction, child, reason=TARGET_DISCARDED, **freed(child))
 
 
 def _free(transaction: Transaction, id: str, moment: Moment, repeatable: Repeatable) -> Held:

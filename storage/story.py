@@ -31,17 +31,26 @@ _RECEIPT: Final = ("status", "server_id", "at", "attempt", "adopted", "answer")
 _RECEIPTS_SQL: Final = """
     SELECT status, server_id, at, attempt_n, adopted, answer FROM receipt WHERE entry_seq = ? ORDER BY id
 """
-# Trouble after the receipt stops no chain: the same rule as in a claim.
-_BLOCKERS_SQL: Final = """
-    SELECT p.id, p.state FROM entry p
+# As in a claim: who needs a server id waits for that alone, and trouble after the receipt stops no chain.
+_UNSETTLED: Final = (
+    "p.state NOT IN ('accepted', 'done', 'discarded') AND NOT (p.state = 'parked' AND p.stage IS 'accepted')"
+)
+_BLOCKERS_SQL: Final = f"""
+    SELECT p.id, p.state, 'target' FROM entry p
     WHERE p.id = (SELECT target_entry FROM entry WHERE seq = :seq) AND p.server_id IS NULL
-    UNION
-    SELECT p.id, p.state FROM entry p
-    WHERE (p.id = (SELECT after_entry FROM entry WHERE seq = :seq)
-           OR (p.chain_key = (SELECT chain_key FROM entry WHERE seq = :seq) AND p.seq < :seq))
-      AND p.state NOT IN ('accepted', 'done', 'discarded')
-      AND NOT (p.state = 'parked' AND p.stage IS 'accepted')
-"""
+    UNION ALL
+    SELECT p.id, p.state, 'reference' FROM reference r JOIN entry p ON p.id = r.parent
+    WHERE r.entry_seq = :seq AND p.server_id IS NULL
+    UNION ALL
+    SELECT p.id, p.state, 'after' FROM entry p
+    WHERE p.id = (SELECT after_entry FROM entry WHERE seq = :seq) AND {_UNSETTLED}
+    UNION ALL
+    SELECT p.id, p.state, 'order' FROM entry p
+    WHERE p.chain_key = (SELECT chain_key FROM entry WHERE seq = :seq) AND p.seq < :seq AND {_UNSETTLED}
+    UNION ALL
+    SELECT p.id, p.state, 'order' FROM entry p
+    WHERE p.chain_key = (SELECT chain_key FROM entry WHERE seq = :seq) AND p.seq > :seq AND p.state = 'sending'
+"""  # noqa: S608  a condition of ours
 
 
 def _next_look(facts: dict[str, Any]) -> int | None:
@@ -52,14 +61,27 @@ def _next_look(facts: dict[str, Any]) -> int | None:
     return int(facts["doubt_at"] + due - began)
 
 
+def _blockers(reader: Reader, seq: int) -> list[dict[str, Any]]:
+    """For whom it waits, and why: `target` or `reference` (its server id is needed), `after`, or `order`."""
+    rows = reader.rows(("id", "state", "why"), _BLOCKERS_SQL, {"seq": seq})
+    strongest: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        strongest.setdefault(row["id"], row)
+    return list(strongest.values())
+
+
 def story(reader: Reader, id: str) -> dict[str, Any]:
     """The shape of `list --json` for the entry with this full id, and everything `show` tells beyond it."""
     (facts,) = reader.rows(_FACTS, _FACTS_SQL, (id,))
     seq = facts["seq"]
     history = reader.rows(_ATTEMPT, _ATTEMPTS_SQL, (seq,))
     receipts = reader.rows(_RECEIPT, _RECEIPTS_SQL, (seq,))
+    named = reader.rows(
+        ("parent",), "SELECT parent FROM reference WHERE entry_seq = ? ORDER BY parent", (seq,)
+    )
     return {
         **reader.entry(id),
+        "references": [row["parent"] for row in named],
         "stage": facts["stage"],
         "idempotency_key": facts["idempotency_key"],
         "link_failures": facts["link_failures"],
@@ -77,7 +99,7 @@ def story(reader: Reader, id: str) -> dict[str, Any]:
         "clock_suspect": bool(facts["clock_suspect"]),
         "clock_offset_s": None if facts["clock_offset_ms"] is None else facts["clock_offset_ms"] / 1000,
         "note": facts["person_note"],
-        "blocked_by": reader.rows(("id", "state"), _BLOCKERS_SQL, {"seq": seq}),
+        "blocked_by": _blockers(reader, seq),
         "payload": json.loads(facts["payload"]),
         "history": [{**attempt, "started_at": iso(attempt["started_at"])} for attempt in history],
         "receipts": [

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from storage.database import Database
+from storage.database import Database, Transaction
 from storage.guarded import to_ms
-from storage.outbox import NewEntry, NewSignature, Put, put
+from storage.outbox import NewEntry, NewSignature, Put, known, put_in
 from storage.reserve import keep_reserve
 from sync.clock import Clock
 from sync.credentials import is_owner
+from sync.dependencies import Dependencies, check_target, leans, resolve
 from sync.errors import InputRefused, Problem
 from sync.image import SignatureImage, read_image
 from sync.instants import instant_text, to_millisecond
@@ -33,7 +34,8 @@ _SUSPECT_OFFSET_S = 120.0
 class Input:
     """What a person or program hands in. `image` is a path or the bytes; `id` makes a repeat harmless.
 
-    `data` is the JSON body, or the problems of one that could not even be read.
+    `data` is the JSON body, or the problems of one that could not even be read. `target` is a server id or
+    `local:ENTRY`, `after` an entry; ENTRY is a full id or the end of one.
     """
 
     kind: str
@@ -74,13 +76,15 @@ class Captured:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Input that can be stored: the operation, what was given, and the image it describes."""
+    """Input that can be stored, once it is known what it hangs on: what was given, and the image it describes."""
 
     operation: Operation
     given: dict[str, Any]
     image: SignatureImage | None
     id: str | None
     digest: str
+    target: str | None = None
+    after: str | None = None
 
 
 def check_input(given: Input, limits: ImageLimits) -> Checked:
@@ -115,14 +119,13 @@ def check_input(given: Input, limits: ImageLimits) -> Checked:
                     "--id", "id_invalid", "must be a UUID, such as one that a repeat of this capture had."
                 )
             )
-    if given.target is not None and not operation.needs_target:
-        what = f"is not wanted: {operation.kind} makes a new intervention. Leave it out."
-        problems.append(Problem("--target", "target_not_wanted", what))
+    problems += check_target(operation, given.target)
     if given.owner is not None and not is_owner(given.owner):
         problems.append(Problem("--owner", "owner_invalid", "must be 1 to 100 bytes of printable text."))
     if problems or data is None:
         raise InputRefused(problems)
-    return Checked(operation, data, image, id, _digest(operation.kind, data, image))
+    digest = _digest(operation.kind, data, image, given.target, given.after)
+    return Checked(operation, data, image, id, digest, given.target, given.after)
 
 
 def _read_image(given: Input, limits: ImageLimits) -> tuple[SignatureImage | None, tuple[Problem, ...]]:
@@ -134,9 +137,13 @@ def _read_image(given: Input, limits: ImageLimits) -> tuple[SignatureImage | Non
         return None, refusal.problems
 
 
-def _digest(kind: str, data: dict[str, Any], image: SignatureImage | None) -> str:
+def _digest(
+    kind: str, data: dict[str, Any], image: SignatureImage | None, target: str | None, after: str | None
+) -> str:
     """The input as given, before defaults: what a repeat under the same id is compared by."""
-    canonical = json.dumps([kind, data], sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    hangs_on = {name: value for name, value in (("target", target), ("after", after)) if value is not None}
+    given = [kind, data, hangs_on] if hangs_on else [kind, data]
+    canonical = json.dumps(given, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(f"{canonical}\n{image.sha256 if image else ''}".encode()).hexdigest()
 
 
@@ -147,7 +154,6 @@ def capture(
     clock: Clock,
     new_id: str,
     owner: str | None,
-    after: str | None = None,
     clock_offset_s: float | None = None,
     reserve_bytes: int = 0,
 ) -> Captured:
@@ -155,21 +161,49 @@ def capture(
 
     Raises:
         IdConflict: its id belongs to another input.
-        EntryNotFound: `after` names nothing.
+        InputRefused: what it hangs on is not there, or not of its kind.
         StorageFull, StorageReadOnly: nothing was stored; the input is fine.
     """
     keep_reserve(database.folder, reserve_bytes)
+    with database.write() as transaction:
+        return capture_in(
+            transaction,
+            checked,
+            clock=clock,
+            new_id=new_id,
+            owner=owner,
+            clock_offset_s=clock_offset_s,
+        )
+
+
+def capture_in(
+    transaction: Transaction,
+    checked: Checked,
+    *,
+    clock: Clock,
+    new_id: str,
+    owner: str | None,
+    clock_offset_s: float | None = None,
+) -> Captured:
+    """As `capture`, inside a transaction of the caller: many captures, one commit. A refusal changes nothing in it."""
+    depends = None
+    if leans(checked.target, checked.after, checked.given):
+        # A repeat is a repeat, whatever has become meanwhile of what it hangs on.
+        before = None if checked.id is None else known(transaction, checked.id, checked.digest)
+        if before is not None:
+            return answer(before, checked.operation)
+        depends = resolve(transaction, checked, id=checked.id or new_id)
     new = new_entry(
         checked,
         now=clock.now(),
         new_id=new_id,
         owner=owner,
-        after=after,
+        depends=depends,
         clock_offset_s=clock_offset_s,
         mono_ms=clock.monotonic_ms(),
         boot=clock.boot(),
     )
-    return answer(put(database, new), checked.operation)
+    return answer(put_in(transaction, new), checked.operation)
 
 
 def new_entry(
@@ -178,17 +212,21 @@ def new_entry(
     now: datetime,
     new_id: str,
     owner: str | None,
-    after: str | None = None,
+    depends: Dependencies | None = None,
     clock_offset_s: float | None = None,
     mono_ms: int | None = None,
     boot: str | None = None,
 ) -> NewEntry:
-    """The row that a capture makes. `mono_ms` is the monotonic time of this `boot`, beside `now`."""
+    """The row that a capture makes. `mono_ms` is the monotonic time of this `boot`, beside `now`.
+
+    `depends` is what `resolve` answered; None where nothing is named, neither in the body nor beside it.
+    """
+    depends = depends or Dependencies(checked.given)
     operation = checked.operation
     start_at = _given_start(operation, checked.given)
     chosen_by_us = operation.start_is_ours and operation.start_field not in checked.given
     started_at = now if chosen_by_us else None
-    payload, image = complete(operation, checked.given, image=checked.image, started_at=started_at)
+    payload, image = complete(operation, depends.data, image=checked.image, started_at=started_at)
 
     def payload_at(start_ms: int) -> str:
         assert operation.start_field is not None, "only a start that we choose is filled in"
@@ -213,7 +251,11 @@ def new_entry(
         captured_mono_ms=mono_ms,
         captured_boot=boot,
         owner=owner,
-        after_entry=after,
+        target_id=depends.target_id,
+        target_entry=depends.target_entry,
+        after_entry=depends.after_entry,
+        chain_key=depends.chain_key,
+        references=depends.references,
         signature=None
         if image is None
         else NewSignature(image.name, image.mime_type, image.size_bytes, image.sha256, image.md5, image.data),

@@ -200,7 +200,9 @@ class Intake:
     ) -> Job | None:
         try:
             operation = by_kind(due.kind)
-            request, digest = build_request(due, operation, self.paths.get(due.kind, operation.path))
+            request, digest = build_request(
+                transaction, due, operation, self.paths.get(due.kind, operation.path)
+            )
         except UnknownKind:
             park_unsent(transaction, due.seq, reason="kind_unknown")
             return None

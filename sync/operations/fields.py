@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from sync.errors import shown
 from sync.instants import is_instant
+from sync.references import REFERENCE_KEY, is_reference
 from sync.utf16 import lone_surrogate, utf16_units
 
 MAX_SAFE_INT = 2**53 - 1  # Source: "Required range" on every page; what a JavaScript number holds exactly
@@ -88,11 +89,9 @@ def _one_of(*allowed: int) -> AfterValidator:
 CreationStatus = Annotated[int, _one_of(0, 1, 2)]  # to be scheduled, scheduled, done
 Decision = Annotated[int, _one_of(1, 2)]  # accept, reject
 
-REFERENCE_KEY = "$entry"
-
 
 def _intervention_id(value: Any) -> Any:
-    if isinstance(value, dict) and set(value) == {REFERENCE_KEY} and isinstance(value[REFERENCE_KEY], str):
+    if is_reference(value):
         return value
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_SAFE_INT:
         return value

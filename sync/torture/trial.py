@@ -101,9 +101,9 @@ class Trial:
     def put_into(self, database: Database, *, after: str | None = None) -> tuple[str, Visit]:
         """A capture into any outbox: its local id, and what was handed in."""
         visit = self.handed_in()
-        checked = check_input(Input(KIND, json.dumps(visit.data).encode(), visit.image), LIMITS)
+        checked = check_input(Input(KIND, json.dumps(visit.data).encode(), visit.image, after=after), LIMITS)
         new_id = str(uuid7(self._clock.now_ms(), os.urandom))
-        captured = capture(database, checked, clock=self._clock, new_id=new_id, owner=None, after=after)
+        captured = capture(database, checked, clock=self._clock, new_id=new_id, owner=None)
         return captured.id, visit
 
     def captures(self, count: int) -> list[str]:

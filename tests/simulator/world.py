@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from types import SimpleNamespace
@@ -310,11 +310,11 @@ class World:
     def capture(self, *, after: str | None = None) -> str:
         """One signed intervention; its local id."""
         number = len(self.captured) + 1
-        given = checked(number)
+        given = replace(checked(number), after=after)
         assert given.image is not None
         id = entry_id(number)
         self.captured[id] = Captured(id, number, given.image.md5, after)
-        capture(self.desk, given, clock=self.clock, new_id=id, owner=None, after=after)
+        capture(self.desk, given, clock=self.clock, new_id=id, owner=None)
         self.note(f"person: captures entry {id[-4:]}" + (f" after {after[-4:]}" if after else ""))
         return id
 

@@ -110,25 +110,30 @@ class Rig:
         clock_offset_s: float | None = None,
     ) -> str:
         """One signed intervention; its local id."""
-        given = Input("unplanned-preventive", json.dumps(distinct_body(seed)).encode(), signature_png(seed))
+        body = json.dumps(distinct_body(seed)).encode()
+        given = Input("unplanned-preventive", body, signature_png(seed), after=after)
+        return self.put(given, owner=owner, clock_offset_s=clock_offset_s)
+
+    def put(self, given: Input, *, owner: str | None = None, clock_offset_s: float | None = None) -> str:
+        """One capture of any kind; its local id."""
         clock = self.time.clock
-        new_id = app.new_id(clock)
         checked = check_input(given, _LIMITS)
         return capture(
             self.database,
             checked,
             clock=clock,
-            new_id=new_id,
+            new_id=app.new_id(clock),
             owner=owner,
-            after=after,
             clock_offset_s=clock_offset_s,
         ).id
 
     def ask(self, kind: str, body: Mapping[str, Any], image: bytes | None = None) -> str:
-        """One capture of any kind; its local id."""
-        checked = check_input(Input(kind, json.dumps(body).encode(), image), _LIMITS)
-        clock = self.time.clock
-        return capture(self.database, checked, clock=clock, new_id=app.new_id(clock), owner=None).id
+        """One new intervention of any kind; its local id."""
+        return self.put(Input(kind, json.dumps(body).encode(), image))
+
+    def update(self, kind: str, target: str, *, after: str | None = None, **body: Any) -> str:
+        """One change of an intervention; its local id."""
+        return self.put(Input(kind, json.dumps(body).encode(), target=target, after=after))
 
     def capture_many(self, count: int, *, first: int = 1, owner: str | None = None) -> list[str]:
         return [self.capture(seed, owner=owner) for seed in range(first, first + count)]

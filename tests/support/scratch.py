@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from storage import claims, doubts, orders, outbox, readiness, records
+from storage import claims, digests, doubts, orders, outbox, readiness, records, settlements
 from storage.claims import Lease
 from storage.database import Database
 from storage.folder import StorageFolder
@@ -285,3 +285,21 @@ class Scratch:
     def deliver(self, number: int, server_id: int) -> None:
         """From `pending` to `accepted` (or `done` where nothing more is owed)."""
         self.accept(number, self.send(number), server_id)
+
+    def discard(self, number: int) -> None:
+        """A person gives it up."""
+        moment = claims.Moment(self.now, 2_000, "boot-1")
+        with self.database.write() as transaction:
+            settlements.discard(
+                transaction,
+                entry_id(number),
+                "not wanted",
+                moment=moment,
+                repeatable=lambda kind, body: False,
+            )
+
+    def intact(self, number: int) -> bool:
+        """Whether the row still is what was captured."""
+        seq = self.seq(number)
+        with self.database.read() as transaction:
+            return digests.intact(transaction.cursor, seq)

@@ -12,7 +12,8 @@ from sync.entrypoints.cli.output import print_json, reported
 from sync.errors import InputRefused, Problem
 
 if TYPE_CHECKING:
-    from sync.capture import Captured
+    from sync.capture import Captured, Input
+    from sync.clock import Clock
 
 # One byte more than the largest body is enough to know that it is too large.
 _MOST_BYTES = 1024 * 1024 + 1
@@ -28,7 +29,7 @@ _MOST_BYTES = 1024 * 1024 + 1
 )
 @click.option("--target", metavar="ID", help="The intervention it changes: a server id, or local:ENTRY.")
 @click.option("--id", "id_", metavar="UUID", help="Makes a repeat of this capture harmless.")
-@click.option("--after", metavar="ENTRY", help="Deliver only after this entry.")
+@click.option("--after", metavar="ENTRY", help="Deliver only after this entry (the end of its id is enough).")
 @click.option("--owner", metavar="NAME", help="Whose entry it is; else the one whose tokens this device has.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
@@ -68,7 +69,6 @@ def _capture(
     owner: str | None,
 ) -> Captured:
     from config.settings import load
-    from storage.queries import Reader
     from sync import app
     from sync import capture as front_door
     from sync.clock import Clock
@@ -80,23 +80,48 @@ def _capture(
     except InputRefused as refusal:
         content = refusal.problems
     given = front_door.Input(kind, content, signature, id_, after, owner, target)
-    checked = front_door.check_input(given, app.image_limits(settings))
     clock = Clock()
+    try:
+        checked = front_door.check_input(given, app.image_limits(settings))
+    except InputRefused as refusal:
+        raise InputRefused([*refusal.problems, *_also(settings.storage.dir, clock, given)]) from None
     database = app.open_outbox(settings.storage.dir, clock)
     try:
         with database.read() as transaction:
             offset_s = present_offset_s(transaction, clock)
-            parent = None if after is None else Reader(transaction.cursor).resolve(after)
         return front_door.capture(
             database,
             checked,
             clock=clock,
             new_id=app.new_id(clock),
             owner=owner or app.owner(settings),
-            after=parent,
             clock_offset_s=offset_s,
             reserve_bytes=settings.storage.reserve_mib * 1024 * 1024,
         )
+    finally:
+        database.close()
+
+
+def _also(folder: Path, clock: Clock, given: Input) -> list[Problem]:
+    """What is wrong with what a refused input hangs on, so that a person is told everything at once."""
+    from storage.errors import StorageProblem
+    from storage.folder import StorageFolder
+    from sync import app, dependencies
+    from sync.operations import by_kind
+
+    operation = by_kind(given.kind)
+    target = None if dependencies.check_target(operation, given.target) else given.target
+    if (target is None and given.after is None) or not StorageFolder(folder).database.exists():
+        return []  # a refusal makes no outbox
+    try:
+        database = app.open_outbox(folder, clock)
+    except StorageProblem:
+        return []  # the refusal stands without it
+    try:
+        with database.read() as transaction:
+            return dependencies.outbox_problems(
+                transaction, operation, target=target, after=given.after, id=given.id or ""
+            )
     finally:
         database.close()
 
