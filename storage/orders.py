@@ -12,6 +12,7 @@ from storage.budget import FRESH, FRESH_LOOKS, FRESH_URL
 from storage.claims import close_attempts
 from storage.database import Transaction
 from storage.guarded import Held, change, freed, held, move
+from storage.handovers import HANDED_OVER, take_back
 from storage.lifecycle import Event, State
 
 
@@ -23,14 +24,21 @@ class Ordered:
     why: str = ""
 
 
-def resync(transaction: Transaction, id: str, *, now: int, dry_run: bool = False) -> Ordered:
-    """A person wants this entry to go on: due now, or released or requeued to the stage it came from."""
+def resync(
+    transaction: Transaction, id: str, *, now: int, dry_run: bool = False, force: bool = False
+) -> Ordered:
+    """A person wants this entry to go on: due now, or released or requeued to the stage it came from.
+
+    One that was handed over to another device goes on here only by `force`: both would send it.
+    """
     row = held(transaction, id=id)
     if row is None:
         return Ordered("skipped", "no such entry")
     if row.lease_owner is not None and (row.lease_expires_at or 0) > now:
         return Ordered("skipped", "it is being delivered right now")
     match row.state:
+        case State.PARKED if row.reason == HANDED_OVER and not force:
+            return Ordered("skipped", "it was handed over to another device, which may be sending it")
         case State.PARKED:
             ordered = Ordered("released")
         case State.DEAD:
@@ -52,6 +60,9 @@ def _obey(transaction: Transaction, row: Held, ordered: Ordered, now: int) -> No
         # One in doubt is looked up now; that shortens no settling time, and a miss before its end counts for nothing.
         look = {"lookup_due_mono_ms": 0} if row.state is State.IN_DOUBT else {}
         change(transaction, row, due_at=0, yields=0, **look, **freed(row))
+        return
+    if row.reason == HANDED_OVER:
+        take_back(transaction, row, now=now)
         return
     event = Event.RELEASE if ordered.did == "released" else Event.REQUEUE
     n = history.note(transaction, row, outcome=ordered.did.capitalize(), reason=row.reason, now=now)

@@ -211,6 +211,16 @@ _OURS: Final = {
         "A person ended it without its signature at the server.", (), "", "fieldsync list --state done"
     ),
     "assigned": Words("A person gave it to another owner.", (), "", "fieldsync list"),
+    "handed_over": _held(
+        "Where the bundle was imported, it is delivered from there. When it is, give it up here: "
+        "fieldsync discard {id} --reason delivered-elsewhere",
+        "Where the bundle was not imported, take it back: import the bundle here",
+        "Or, where the bundle is lost: fieldsync resync {id} --force (imported elsewhere after all, both send it)",
+        what="It was handed over to another device in a bundle, so this device does not send it.",
+        command="fieldsync list --state parked",
+    ),
+    "taken_back": Words("It was handed over in a bundle, and taken back.", (), "", "fieldsync list"),
+    "imported": Words("It came from another device in a bundle.", (), "", "fieldsync list"),
     "said_arrived": Words("A person said that the server has it.", (), "", "fieldsync list"),
     "said_not_arrived": Words("A person said that the server does not have it.", (), "", "fieldsync list"),
     "url_given": Words("A person gave an address for its signature.", (), "", "fieldsync list"),
