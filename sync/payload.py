@@ -17,6 +17,7 @@ from sync.image import SignatureImage
 from sync.instants import instant_text
 from sync.json_input import MAX_JSON_BYTES, read_json
 from sync.operations.operation import Operation
+from sync.references import REFERENCE_KEY
 from sync.signature_name import is_safe_name
 
 if TYPE_CHECKING:
@@ -41,6 +42,19 @@ _SENTENCES = {
     "string_unicode": (
         "lone_surrogate",
         "holds half a character, which cannot be sent. Type the text again.",
+    ),
+}
+
+# The pages have two words for some things, and each call knows one of them. Source: interventions-api.md section 1.
+_SAME_THING = (
+    frozenset({"assignedUserId", "assignedProfileId"}),
+    frozenset({"actionComment", "providerActionComment"}),
+)
+# Ids of other things than the ones that are wanted: renaming the field would send the wrong numbers.
+_OTHER_THING = {
+    "siteRuleIds": (
+        frozenset({"siteId", "siteIds", "ruleId", "ruleIds"}),
+        "the ids of pairs of a site and a rule, which are numbers of their own",
     ),
 }
 
@@ -158,6 +172,8 @@ def _problem(model: "type[Payload]", detail: "ErrorDetails") -> Problem:
 def _explained(model: "type[Payload]", detail: "ErrorDetails") -> tuple[str, str]:
     """Our code and the sentence after the field's name, for one of pydantic's errors."""
     kind, value = detail["type"], detail["input"]
+    if kind in _WANTED and isinstance(value, Mapping) and REFERENCE_KEY in value:
+        return "reference_not_here", "is no place for an intervention of this device. Give the API's number."
     if kind == "extra_forbidden":
         return "unknown_field", _unknown(model, detail["loc"])
     if kind in _WANTED and value is None:
@@ -180,6 +196,12 @@ def _unknown(model: "type[Payload]", where: Iterable[str | int]) -> str:
     for parent in parents:
         here = _keys(here).get(str(parent)) if here else None
     known = list(_keys(here)) if here else []
+    for name in known:
+        if any({name, key} <= words for words in _SAME_THING):
+            return f"is called {name} in this call. Rename it."
+        others, meaning = _OTHER_THING.get(name, (frozenset(), ""))
+        if key in others:
+            return f"is not a field of this call. It takes {name}: {meaning}. Give these instead."
     by_folded = {_folded(name): name for name in known}
     nearest = get_close_matches(_folded(str(key)[:60]), by_folded, n=1)
     if nearest:

@@ -97,8 +97,8 @@ def _intervention_id(value: Any) -> Any:
         return value
     raise PydanticCustomError(
         "not_an_intervention",
-        'must be the server id of an intervention, or {{"{key}": "ENTRY"}} for one that is not created yet.',
-        {"key": REFERENCE_KEY},
+        "must be the server id of an intervention, or {example} for one that is not created yet.",
+        {"example": f'{{"{REFERENCE_KEY}": "ENTRY"}}'},
     )
 
 

@@ -41,7 +41,7 @@ OPERATION = Operation(
     success_status=200,
     changes=frozenset({Subject.TRAINING}),
     payload_model=payload_model,
-    # Sites and the validation are not shown again by any read.
+    # Sites and the validation are not shown again by any read; the one rule is an object there.
     mirrored={
         "description": ("description",),
         "scheduledStart": ("scheduledStart",),
@@ -49,5 +49,6 @@ OPERATION = Operation(
         "creationStatus": ("creationStatus",),
         "assignedCompanyContactId": ("assignedCompanyContactId",),
         "assignedUserId": ("assignedUserId", "assignedProfileId"),
+        "ruleId": ("rule.id",),
     },
 )
