@@ -247,7 +247,6 @@ class Purged(SQLModel, table=True):
     request_digest: str | None = Field(default=None, sa_column=Column(Text))
     image_sha256: str | None = Field(default=None, sa_column=Column(Text))
     etag: str | None = Field(default=None, sa_column=Column(Text))
-    owner: str | None = Field(default=None, sa_column=Column(Text))
 
 
 class Control(SQLModel, table=True):

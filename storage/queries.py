@@ -46,6 +46,10 @@ class Reader:
         rows: list[Any] = self._connection.execute(sql, values).fetchall()
         return rows
 
+    def each(self, sql: str, values: Any = ()) -> Iterator[Any]:
+        """The rows of one statement, one at a time."""
+        yield from self._connection.execute(sql, values)
+
     def counts(self) -> dict[str, int]:
         """How many entries are in each state; every state is named."""
         counts = dict.fromkeys(STATES, 0)
@@ -173,24 +177,36 @@ class Reader:
         Raises:
             EntryNotFound: none does. AmbiguousId: several do.
         """
+        return self._resolve(suffix, ("entry",))
+
+    def resolve_any(self, suffix: str) -> str:
+        """As `resolve`, also among what was removed after its delivery."""
+        return self._resolve(suffix, ("entry", "purged"))
+
+    def _resolve(self, suffix: str, tables: tuple[str, ...]) -> str:
         wanted = suffix.strip().lower()
         if not wanted.isascii():  # no id is; and what is no text at all cannot even be asked for
             raise EntryNotFound(f"no entry's id ends in {suffix!r}")
-        row = self._connection.execute("SELECT id FROM entry WHERE id = ?", (wanted,)).fetchone()
-        if row is not None:
-            return str(row[0])
-        escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        ids = [
-            row[0]
-            for row in self._all(
-                "SELECT id FROM entry WHERE id LIKE ? ESCAPE '\\' LIMIT 11", (f"%{escaped}",)
-            )
-        ]
-        if not wanted or not ids:
+        for table in tables:
+            row = self._connection.execute(f"SELECT id FROM {table} WHERE id = ?", (wanted,)).fetchone()  # noqa: S608  names of ours
+            if row is not None:
+                return str(row[0])
+        found = self._ending_in(wanted, tables) if wanted else []
+        if not found:
+            if wanted and tables == ("entry",) and (gone := self._ending_in(wanted, ("purged",))):
+                raise EntryNotFound(
+                    f"entry {gone[0][-8:]} was delivered, and what it held was removed since",
+                    next_command=f"fieldsync receipts {gone[0][-8:]}",
+                )
             raise EntryNotFound(f"no entry's id ends in {suffix!r}")
-        if len(ids) > 1:
-            raise AmbiguousId(suffix, ids)
-        return str(ids[0])
+        if len(found) > 1:
+            raise AmbiguousId(suffix, found)
+        return found[0]
+
+    def _ending_in(self, wanted: str, tables: tuple[str, ...]) -> list[str]:
+        escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        sql = " UNION ALL ".join(f"SELECT id FROM {table} WHERE id LIKE :end ESCAPE '\\'" for table in tables)  # noqa: S608  names of ours
+        return [str(row[0]) for row in self._all(f"{sql} LIMIT 11", {"end": f"%{escaped}"})]
 
 
 def _entry(row: Any) -> dict[str, Any]:

@@ -276,8 +276,10 @@ def park_unsent(transaction: Transaction, seq: int, *, reason: str) -> None:
     move(transaction, row, Event.PARK, reason=reason, due_at=0, **freed(row))
 
 
-def record_uploaded(transaction: Transaction, seq: int, lease: Lease, result: Result, *, now: int) -> bool:
-    """The signature is in storage, verified: the entry is done, and its URL erased."""
+def record_uploaded(
+    transaction: Transaction, seq: int, lease: Lease, result: Result, *, now: int, etag: str | None = None
+) -> bool:
+    """The signature is in storage, verified, under this `etag`: the entry is done, and its URL erased."""
     _finish(transaction, seq, lease.attempt_n, result)
     row = _leased(transaction, seq, lease)
     if row is None or row.state is not State.ACCEPTED:
@@ -292,6 +294,7 @@ def record_uploaded(transaction: Transaction, seq: int, lease: Lease, result: Re
         upload_way=None,
         url_trouble=None,
         uploaded_at=now,
+        etag=etag,
         done_at=now,
         **freed(row),
     )

@@ -208,7 +208,7 @@ class Ledger:
         self._note_success(transaction, now)
         job = finished.job
         if records.record_uploaded(
-            transaction, job.seq, job.lease, result_of(finished, outcome), now=to_ms(now)
+            transaction, job.seq, job.lease, result_of(finished, outcome), now=to_ms(now), etag=outcome.etag
         ):
             self.tally.uploaded += 1
             self.tally.delivered += 1

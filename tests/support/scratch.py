@@ -10,11 +10,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from storage import claims, digests, doubts, orders, outbox, readiness, records, settlements
+from storage import claims, digests, doubts, orders, outbox, readiness, records, retention, settlements
 from storage.claims import Lease
 from storage.database import Database
 from storage.folder import StorageFolder
-from storage.guarded import PURGED, inserts
 from storage.lifecycle import Event
 from storage.outbox import NewEntry, NewSignature, Put
 from storage.readiness import Due, Filter
@@ -142,16 +141,9 @@ class Scratch:
         return self.all(sql, (self.seq(number),))
 
     def purge(self, number: int) -> None:
-        """Remove the entry as retention will, leaving what answers a repeated capture."""
-        row = self.row(number)
-        facts = ("id", "kind", "state", "input_digest")
-        with self.database.write() as transaction:
-            transaction.cursor.execute("DELETE FROM entry WHERE id = ?", (row["id"],))
-            transaction.run(
-                inserts(PURGED, (*facts, "purged_at")),
-                purged_at=self.now,
-                **{name: row[name] for name in facts},
-            )
+        """Remove the entry as retention does, as if it had been delivered long ago."""
+        self.edit(number, state="done", done_at=1)
+        assert retention.prune(self.database, before=2, now=self.now).removed == 1
 
     def due(self, most: int = 50, **left_out: bool) -> list[int]:
         """The numbers of what may be sent now, in the order of the claim."""

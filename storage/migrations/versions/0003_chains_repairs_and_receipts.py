@@ -28,7 +28,6 @@ def upgrade() -> None:
         sa.Column("request_digest", sa.Text(), nullable=True),
         sa.Column("image_sha256", sa.Text(), nullable=True),
         sa.Column("etag", sa.Text(), nullable=True),
-        sa.Column("owner", sa.Text(), nullable=True),
     ):
         op.add_column("purged", column)
     op.create_table(

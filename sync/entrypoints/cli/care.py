@@ -1,4 +1,4 @@
-"""`fieldsync db`: is the database sound, a copy of it, and what to do when it is damaged."""
+"""`fieldsync db`: is the database sound, a copy of it, what may be removed, and what to do when it is damaged."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 
 from sync.entrypoints.cli.exits import Exit
 from sync.entrypoints.cli.output import Failed, print_json, reported
+from sync.entrypoints.cli.since import Since
 
 if TYPE_CHECKING:
     from storage.folder import StorageFolder
@@ -119,6 +120,37 @@ def backup(debug: bool, output: Path | None, as_json: bool) -> None:
             return
         click.echo(f"{copy.entries} entries in {copy.path} ({copy.size_bytes} bytes), checked")
         click.echo(f"note: it holds personal data. {_NEVER_BOTH} {copy.path}", err=True)
+
+
+@db.command()
+@click.option(
+    "--done-before",
+    "before",
+    type=Since(),
+    required=True,
+    help="What was delivered before that: an instant, or like 90d.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def prune(debug: bool, before: int, dry_run: bool, as_json: bool) -> None:
+    """Remove payloads and images of what is delivered; the proof of delivery stays. Safe beside the worker.
+
+    What another entry still waits for is kept. `fieldsync receipts` answers for what was removed, and a repeated
+    capture of it is still a duplicate.
+    """
+    with reported(as_json=as_json, debug=debug):
+        from storage import retention
+        from sync.entrypoints.cli.outbox import opened
+
+        with opened() as (database, clock):
+            done = retention.prune(database, before=before, now=clock.now_ms(), dry_run=dry_run)
+        if as_json:
+            print_json({"schema": 1, "removed": done.removed, "kept": done.kept, "dry_run": dry_run})
+            return
+        would = "would be " if dry_run else ""
+        kept = f"; {done.kept} as old are kept, because others wait for them" if done.kept else ""
+        click.echo(f"{done.removed} delivered entries {would}removed{kept}")
 
 
 @db.command()

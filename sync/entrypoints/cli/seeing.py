@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from storage.queries import STATES
 from sync.entrypoints.cli.exits import Exit
 from sync.entrypoints.cli.output import plain, reported
-
-_UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+from sync.entrypoints.cli.since import Since
 
 
 @click.command()
@@ -73,37 +72,13 @@ def _alive(as_json: bool) -> Exit:
     return Exit.OK if alive else Exit.UNEXPECTED
 
 
-class _Since(click.ParamType[int]):
-    """An instant with a time zone, or how long ago."""
-
-    name = "TIME"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:  # milliseconds since 1970 UTC
-        number, unit = value[:-1], value[-1:]
-        if unit in _UNITS_S and number.isascii() and number.isdecimal() and len(number) <= 9:
-            return int(datetime.now(UTC).timestamp() - int(number) * _UNITS_S[unit]) * 1000
-        try:
-            at = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(
-                f"{value!r} is neither an instant like 2026-03-01T12:00:00Z nor like 2h or 3d", param, ctx
-            )
-        if at.tzinfo is None:
-            self.fail(
-                f"{value!r} names no time zone; end it in Z, or in an offset such as +01:00", param, ctx
-            )
-        return int(at.timestamp() * 1000)
-
-
 @click.command("list")
 @click.option(
     "--state", "states", multiple=True, type=click.Choice(STATES), help="Only this state; repeatable."
 )
 @click.option("--kind", metavar="KIND", help="Only this kind.")
 @click.option("--needs-action", is_flag=True, help="Only what needs a person: parked or dead.")
-@click.option("--since", type=_Since(), help="Only what was captured since; an instant, or like 2h, 3d.")
+@click.option("--since", type=Since(), help="Only what was captured since; an instant, or like 2h, 3d.")
 @click.option(
     "--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="At most so many."
 )
