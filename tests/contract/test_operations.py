@@ -16,8 +16,10 @@ from referencing.jsonschema import DRAFT202012
 
 from sync.operations import KINDS, Operation, by_kind
 from sync.payload import check
+from sync.sandbox import faults
 from tests.support import api_samples
 from tests.support.api_samples import sample
+from tests.support.rig import sandboxed
 
 DESCRIPTION = yaml.safe_load(Path(__file__).with_name("interventions-api.yaml").read_text("utf-8"))
 SCHEMAS = {
@@ -45,9 +47,13 @@ ODD_VALUES: list[Any] = [
 ]
 
 
-def schema(kind: str) -> Draft202012Validator:
+def schema_of(name: str) -> Draft202012Validator:
     registry: Any = Registry().with_resource("urn:api", DRAFT202012.create_resource(DESCRIPTION))
-    return Draft202012Validator({"$ref": f"urn:api#/components/schemas/{SCHEMAS[kind]}"}, registry=registry)
+    return Draft202012Validator({"$ref": f"urn:api#/components/schemas/{name}"}, registry=registry)
+
+
+def schema(kind: str) -> Draft202012Validator:
+    return schema_of(SCHEMAS[kind])
 
 
 def paths(operation: Operation, body: Any) -> set[str]:
@@ -218,3 +224,46 @@ def test_quiet_request_is_the_same_without_mails_and_notices(
 @pytest.mark.parametrize("kind", ["unplanned-preventive", "curative"])
 def test_what_makes_an_intervention_is_never_repeatable(kind: str) -> None:
     assert not by_kind(kind).repeatable(sample(kind))
+
+
+# What comes back.
+
+_ROW = {
+    "id": 501, "status": 2, "type": 1, "description": "Description of the intervention",
+    "imgSignature": "Signature image", "codePin": 123456, "autoCreated": True, "creationStatus": 1,
+    "scheduledStart": "2024-12-01T12:34:56.000Z", "scheduledEnd": "2024-12-05T14:56:23.000Z",
+    "actualStart": "2024-12-01T12:34:56.000Z", "actualEnd": "2024-12-01T12:34:56.000Z",
+    "verifiedAt": "2024-12-09T14:23:00.000Z", "routineId": 1, "organizationId": 1, "assignedCompanyContactId": 1,
+    "archivedAt": "2024-12-09T14:23:00.000Z", "updatedAt": "2024-12-09T14:23:00.000Z",
+    "createdAt": "2024-01-15T08:45:00.000Z",
+}  # fmt: skip
+ANSWERS = {
+    "user": _ROW | {"assignedUserId": 1, "verifiedByUserId": 1, "createdByUserId": 1, "attendeeCount": 25},
+    "profile": _ROW
+    | {"assignedProfileId": 1, "verifiedById": 1, "createdById": 1, "companyId": 1, "checkType": 1}
+    | {"negotiationEndDate": "2024-12-01T12:34:56.000Z", "deletedAt": None},
+    "neither": {"id": 501},
+    "nulls": dict.fromkeys(_ROW) | {"id": 501},
+}
+ROUTES = {
+    "curative": "curative",
+    "preventive-update": "preventive",
+    "training-update": "training",
+    "verification": "verify",
+}
+
+
+@pytest.mark.parametrize("words", ANSWERS)
+@pytest.mark.parametrize("kind", ROUTES)
+def test_answer_in_either_vocabulary_is_taken(tmp_path: Path, kind: str, words: str) -> None:
+    """The pages show two sets of names for one row; only its id is relied on."""
+    schema_of("Intervention").validate(ANSWERS[words])
+    with sandboxed(tmp_path) as device:
+        operation = by_kind(kind)
+        answered = faults.answer(ROUTES[kind], operation.success_status, body={"data": ANSWERS[words]})
+        device.sandbox.faults.add(answered)
+        body = sample(kind)
+        id = device.update(kind, "501", **body) if operation.needs_target else device.ask(kind, body)
+        device.sync()
+        entry = device.entry(id)
+        assert (entry["state"], entry["receipts"][0]["server_id"]) == ("done", 501)
