@@ -19,6 +19,7 @@ from storage.database import Transaction
 from storage.guarded import (
     ENTRY,
     FINISH_ATTEMPT,
+    REVISION,
     START_ATTEMPT,
     Held,
     change,
@@ -30,6 +31,7 @@ from storage.lifecycle import Event, State
 from storage.prepared import Prepared
 
 URL_LOST: Final = "signature_url_lost"
+ACCEPTED_BEFORE_EDIT: Final = "accepted_before_edit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Kept(StrEnum):
     URL_ONLY = "url_only"  # it came late: the id was known by then, the URL was not
     RECEIPT_ONLY = "receipt_only"  # it came late, and the entry has gone another way
     ID_TAKEN = "id_taken"  # the server named a record that another entry created
+    BEFORE_EDIT = "before_edit"  # it came late, for what the entry said before a person edited it
 
 
 _ID_TAKEN: Final = Prepared(
@@ -73,6 +76,19 @@ _ID_TAKEN: Final = Prepared(
     )
 )
 _CREATES: Final = Prepared(select(ENTRY.c.creates).where(ENTRY.c.seq == bindparam("wanted")))
+
+
+_ADOPTING: Final = (State.IN_DOUBT, State.PENDING, State.PARKED, State.SENDING)
+_EDITED_SINCE: Final = Prepared(
+    select(REVISION.c.id)
+    .join(ENTRY, ENTRY.c.seq == REVISION.c.entry_seq)
+    .where(
+        REVISION.c.entry_seq == bindparam("wanted"),
+        REVISION.c.n > bindparam("attempt_n"),
+        ENTRY.c.creates == 1,
+    )
+    .limit(1)
+)
 
 
 def _finish(transaction: Transaction, seq: int, n: int, result: Result) -> None:
@@ -120,10 +136,13 @@ def record_accepted(
         row.server_id is None
         and row.request_digest == digest
         # Also while a later attempt is under way: what that one brings is then a second receipt, for a person to see.
-        and row.state in (State.IN_DOUBT, State.PENDING, State.PARKED, State.SENDING)
+        and row.state in _ADOPTING
     )
     taken = created_by_another(transaction, seq, answer.server_id) is not None
-    adopted = (mine or evidence) and not taken
+    # The record at the server says what the entry said then. Sending what it says now would make a second one.
+    overtaken = not (mine or evidence) and _said_otherwise(transaction, row, lease.attempt_n)
+    known = mine or evidence or (overtaken and row.has_signature)
+    adopted = known and not taken
     history.receipt(
         transaction,
         seq,
@@ -134,11 +153,14 @@ def record_accepted(
         adopted=adopted,
         now=now,
     )
-    if not (mine or evidence):
+    if overtaken and not known and not taken:
+        _park_sent(transaction, row, now, ACCEPTED_BEFORE_EDIT)
+        return Kept.BEFORE_EDIT, None
+    if not known:
         taken_url = row.request_digest == digest and _take_url(transaction, row, answer, now)
         return (Kept.URL_ONLY if taken_url else Kept.RECEIPT_ONLY), None
     if taken:
-        _park_sent(transaction, row, now)
+        _park_sent(transaction, row, now, "server_id_taken")
         return Kept.ID_TAKEN, None
     changes: dict[str, Any] = {
         "server_id": answer.server_id,
@@ -165,7 +187,18 @@ def record_accepted(
     chains.join(transaction, row.id, answer.server_id)
     if next_lease is not None:
         transaction.run(START_ATTEMPT, entry_seq=seq, n=next_lease.attempt_n, step="upload", started_at=now)
+    if overtaken:
+        # A person says whether the record may stay as it is; its signature has not gone yet.
+        park_accepted(transaction, seq, reason=ACCEPTED_BEFORE_EDIT)
+        return Kept.BEFORE_EDIT, None
     return (Kept.STORED if mine else Kept.ADOPTED), next_lease
+
+
+def _said_otherwise(transaction: Transaction, row: Held, attempt_n: int) -> bool:
+    """Whether this attempt sent what a new intervention said before a person edited it, and its id is not known."""
+    if row.server_id is not None or row.state not in _ADOPTING:
+        return False
+    return transaction.run(_EDITED_SINCE, wanted=row.seq, attempt_n=attempt_n).fetchone() is not None
 
 
 def _take_url(transaction: Transaction, row: Held, answer: Answer, now: int) -> bool:
@@ -195,10 +228,10 @@ def created_by_another(transaction: Transaction, seq: int, server_id: int) -> st
     return None if row is None else str(row[0])
 
 
-def _park_sent(transaction: Transaction, row: Held, now: int) -> None:
+def _park_sent(transaction: Transaction, row: Held, now: int, reason: str) -> None:
     """Park an entry that was accepted and must not be sent again by anybody's reflex: what it keeps is its doubt."""
     if row.state is State.PARKED:
-        kept = {"stage": State.IN_DOUBT.value, "certainly_created": 1, "reason": "server_id_taken"}
+        kept = {"stage": State.IN_DOUBT.value, "certainly_created": 1, "reason": reason}
         change(transaction, row, **kept, **freed(row))
         return
     if row.state is State.IN_DOUBT:
@@ -207,7 +240,7 @@ def _park_sent(transaction: Transaction, row: Held, now: int) -> None:
         move(transaction, row, Event.DOUBT, certainly_created=1, doubt_at=now, **freed(row))
     doubted = held(transaction, seq=row.seq)
     assert doubted is not None, "the row was changed in this transaction"
-    move(transaction, doubted, Event.PARK, reason="server_id_taken", due_at=0, **freed(doubted))
+    move(transaction, doubted, Event.PARK, reason=reason, due_at=0, **freed(doubted))
 
 
 def park_accepted(transaction: Transaction, seq: int, *, reason: str) -> None:

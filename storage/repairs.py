@@ -1,7 +1,7 @@
-"""What a person may change about an entry that was captured: whose it is. Written into the history.
+"""What a person may change about an entry that was captured: whose it is (what it says: `revisions.py`).
 
-Only before anything of it can have arrived, and never while somebody holds it; the fence is raised, so that nothing
-late overwrites the change.
+Only before anything of it can have arrived, and never while somebody holds it; written into the history, and the fence
+is raised, so that nothing late overwrites the change.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ FINISHED: Final = "finished"
 ARRIVED: Final = "arrived"
 PERHAPS_ARRIVED: Final = "perhaps_arrived"
 DAMAGED: Final = "damaged"
+HANDED_OVER: Final = "handed_over"
 
 _OWNER: Final = Prepared(select(ENTRY.c.owner).where(ENTRY.c.seq == bindparam("wanted")))
 _NOT_FINAL: Final = Prepared(
@@ -50,6 +51,15 @@ def obstacle(transaction: Transaction, id: str, owner: str, *, now: int) -> str 
     row = held(transaction, id=id)
     if row is None:
         raise EntryNotFound(f"no entry {id}")
+    if (code := in_the_way(row, now)) is not None:
+        return code
+    if _owner_of(transaction, row) == owner:
+        return SAME_OWNER
+    return None if intact(transaction.cursor, row.seq) else DAMAGED
+
+
+def in_the_way(row: Held, now: int) -> str | None:
+    """Why nothing of what was captured may be changed here now, whatever it is; None where that is possible."""
     if row.lease_owner is not None and (row.lease_expires_at or 0) > now:
         return BEING_DELIVERED
     if row.state in FINAL:
@@ -59,9 +69,10 @@ def obstacle(transaction: Transaction, id: str, owner: str, *, now: int) -> str 
     if State.PENDING not in (row.state, row.stage):
         # What was sent under one name and may be there must not be sent, or looked for, under another.
         return PERHAPS_ARRIVED
-    if _owner_of(transaction, row) == owner:
-        return SAME_OWNER
-    return None if intact(transaction.cursor, row.seq) else DAMAGED
+    if row.reason == HANDED_OVER:
+        # Another device sends it as it was when it left.
+        return HANDED_OVER
+    return None
 
 
 def assign(transaction: Transaction, id: str, owner: str, *, now: int) -> None:

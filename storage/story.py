@@ -31,6 +31,10 @@ _RECEIPT: Final = ("status", "server_id", "at", "attempt", "adopted", "answer")
 _RECEIPTS_SQL: Final = """
     SELECT status, server_id, at, attempt_n, adopted, answer FROM receipt WHERE entry_seq = ? ORDER BY id
 """
+_REVISION: Final = ("n", "at", "payload", "idempotency_key")
+_REVISIONS_SQL: Final = """
+    SELECT n, at, payload, idempotency_key FROM revision WHERE entry_seq = ? ORDER BY n
+"""
 # As in a claim: who needs a server id waits for that alone, and trouble after the receipt stops no chain.
 _UNSETTLED: Final = (
     "p.state NOT IN ('accepted', 'done', 'discarded') AND NOT (p.state = 'parked' AND p.stage IS 'accepted')"
@@ -101,6 +105,10 @@ def story(reader: Reader, id: str) -> dict[str, Any]:
         "note": facts["person_note"],
         "blocked_by": _blockers(reader, seq),
         "payload": json.loads(facts["payload"]),
+        "revisions": [
+            {**revision, "at": iso(revision["at"]), "payload": json.loads(revision["payload"])}
+            for revision in reader.rows(_REVISION, _REVISIONS_SQL, (seq,))
+        ],
         "history": [{**attempt, "started_at": iso(attempt["started_at"])} for attempt in history],
         "receipts": [
             {

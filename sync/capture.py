@@ -223,7 +223,7 @@ def new_entry(
     """
     depends = depends or Dependencies(checked.given)
     operation = checked.operation
-    start_at = _given_start(operation, checked.given)
+    start_at = given_start(operation, checked.given)
     chosen_by_us = operation.start_is_ours and operation.start_field not in checked.given
     started_at = now if chosen_by_us else None
     payload, image = complete(operation, depends.data, image=checked.image, started_at=started_at)
@@ -262,7 +262,7 @@ def new_entry(
     )
 
 
-def _given_start(operation: Operation, data: dict[str, Any]) -> int | None:
+def given_start(operation: Operation, data: dict[str, Any]) -> int | None:
     given = data.get(operation.start_field) if operation.start_field else None
     if not isinstance(given, str):
         return None

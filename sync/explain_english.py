@@ -223,6 +223,14 @@ _OURS: Final = {
     "said_arrived": Words("A person said that the server has it.", (), "", "fieldsync list"),
     "said_not_arrived": Words("A person said that the server does not have it.", (), "", "fieldsync list"),
     "url_given": Words("A person gave an address for its signature.", (), "", "fieldsync list"),
+    "edited": Words("A person corrected what it says.", (), "", "fieldsync list"),
+    "accepted_before_edit": _held(
+        "Compare what it said and what it says: fieldsync show {id} --json",
+        "If the server may keep it as it was, let it go on: fieldsync resync {id}",
+        "If it needed no signature, give its number on the server: fieldsync settle {id} --arrived SERVER_ID",
+        what="A late answer shows that the server has it as it was before it was edited; the edited one is not sent, "
+        "because that would make a second one.",
+    ),
     "discarded": Words("A person gave it up.", (), "", "fieldsync list --state discarded"),
     "kind_unknown": _held(
         "Install the newer version again, then: fieldsync resync {id}",

@@ -76,7 +76,7 @@ def _capture(
 
     settings = load()
     try:
-        content: bytes | tuple[Problem, ...] = _read(data)
+        content: bytes | tuple[Problem, ...] = read_data(data)
     except InputRefused as refusal:
         content = refusal.problems
     given = front_door.Input(kind, content, signature, id_, after, owner, target)
@@ -126,7 +126,11 @@ def _also(folder: Path, clock: Clock, given: Input) -> list[Problem]:
         database.close()
 
 
-def _read(source: str) -> bytes:
+def read_data(source: str) -> bytes:
+    """The bytes of the file `source`, or of standard input where that is `-`; a little more than may be given at most.
+
+    Raises: InputRefused.
+    """
     if source == "-":
         return sys.stdin.buffer.read(_MOST_BYTES)
     try:

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
 from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import Failed, print_json, reported
+from sync.entrypoints.cli.output import Failed, plain, print_json, reported
+from sync.errors import InputRefused, Problem
+
+if TYPE_CHECKING:
+    from sync.repairing import Assigned
+    from sync.revising import Edited, Wanted
+
+_HELP = "fieldsync edit --help"
 
 
 @click.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="What it says at this place from now on, such as siteIds=[4,5] or provider.firstName=Ann; repeatable.",
+)
+@click.option("--unset", "removals", multiple=True, metavar="PATH", help="Leave this field out; repeatable.")
+@click.option("--data", metavar="FILE", help="A whole new JSON body; - reads standard input.")
 @click.option("--owner", metavar="NAME", help="Whose they are from now on; only their tokens send them.")
 @click.option(
     "--from", "from_owner", metavar="OWNER", help='All unfinished entries of this owner; "" is nobody\'s.'
@@ -22,65 +39,163 @@ from sync.entrypoints.cli.output import Failed, print_json, reported
 def edit(
     debug: bool,
     ids: tuple[str, ...],
+    settings: tuple[str, ...],
+    removals: tuple[str, ...],
+    data: str | None,
     owner: str | None,
     from_owner: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Give entries that were not sent yet to another owner. The change is recorded in their history.
+    """Correct what entries say, or give them to another owner, before anything of them has arrived.
 
-    Of entries that are named, all are changed or none.
+    What is corrected is checked as at capture. Of entries that are named, all are changed or none; what they said
+    before is kept, and the change is recorded in their history.
     """
     with reported(as_json=as_json, debug=debug):
-        from config.basics import read_basics
-        from sync import repairing
-        from sync.credentials import is_owner
-        from sync.entrypoints.cli.outbox import opened
-        from sync.errors import Problem
-
-        if owner is None:
-            raise _usage("say what to change: --owner NAME")
-        if bool(ids) == (from_owner is not None):
-            raise _usage("give either IDs or --from OWNER")
-        if not is_owner(owner):
-            raise Failed(
-                Exit.REFUSED,
-                "owner_invalid",
-                "an owner is 1 to 100 bytes of printable text",
-                next_command="fieldsync edit --help",
-            )
-        try:
-            with opened() as (database, clock):
-                done = repairing.assign(
-                    database, owner, clock, suffixes=ids, from_owner=from_owner, dry_run=dry_run
-                )
-        except repairing.NotAssigned as refused:
-            raise Failed(
-                Exit.REFUSED,
-                "not_assigned",
-                "nothing was changed",
-                problems=tuple(Problem(id[-8:], code, repairing.WHY[code]) for id, code in refused.problems),
-                next_command=f"fieldsync show {refused.problems[0][0][-8:]}",
-                retryable=all(code == "being_delivered" for _, code in refused.problems),
-            ) from None
-        signed_in = read_basics(os.environ).credentials().for_owner(owner) is not None
-        if as_json:
-            print_json(done.to_json(signed_in=signed_in))
+        says = bool(settings or removals or data is not None)
+        if says == (owner is not None):
+            raise _usage("say what to change: either --set, --unset or --data, or --owner NAME")
+        if owner is not None:
+            _assign(ids, owner, from_owner, dry_run=dry_run, as_json=as_json)
             return
-        from shlex import quote
+        if from_owner is not None or not ids:
+            raise _usage("name the entries by their IDs")
+        if data is not None and (settings or removals):
+            raise _usage("give either a whole body with --data, or single places with --set and --unset")
+        if data is not None and len(ids) > 1:
+            raise _usage("a whole body is for one entry; several would become the same intervention")
+        done = _edit(ids, settings, removals, data, dry_run=dry_run)
+        if as_json:
+            print_json(done.to_json())
+        else:
+            _tell_edited(done, dry_run=dry_run)
 
-        from sync.entrypoints.cli.output import plain
 
-        would = "would be " if dry_run else ""
-        click.echo(f"{len(done.ids)} {would}given to {plain(owner)}")
-        for id, code in done.skipped:
-            click.echo(f"  left alone {id[-8:]}: {repairing.WHY[code]}")
-        if not signed_in:
-            click.echo(f"nobody is signed in as {plain(owner)}", err=True)
-            click.echo(f"next: fieldsync auth set --owner {quote(plain(owner))}", err=True)
-        elif done.drain == "none" and not dry_run:
-            click.echo("no worker is running; next: fieldsync sync", err=True)
+def _edit(
+    ids: tuple[str, ...],
+    settings: tuple[str, ...],
+    removals: tuple[str, ...],
+    data: str | None,
+    *,
+    dry_run: bool,
+) -> Edited:
+    from config.settings import load
+    from sync import revising
+    from sync.entrypoints.cli.outbox import opened
+
+    rules = load().sync
+    try:
+        wanted = _wanted(settings, removals, data)
+        with opened() as (database, clock):
+            return revising.edit(
+                database,
+                ids,
+                wanted,
+                clock,
+                settle_s=rules.settle_s + rules.lookup_gap_s,
+                dry_run=dry_run,
+            )
+    except InputRefused as refusal:
+        what = "one problem" if len(refusal.problems) == 1 else f"{len(refusal.problems)} problems"
+        raise Failed(
+            Exit.REFUSED,
+            refusal.code,
+            f"nothing was changed: what it would say has {what}",
+            problems=refusal.problems,
+            next_command=f"fieldsync show {ids[0]}",
+        ) from None
+    except revising.NotEdited as refused:
+        raise Failed(
+            Exit.REFUSED,
+            "not_edited",
+            "nothing was changed",
+            problems=tuple(Problem(id[-8:], code, revising.WHY[code]) for id, code in refused.problems),
+            next_command=f"fieldsync show {refused.problems[0][0][-8:]}",
+            retryable=all(code in revising.PASSING for _, code in refused.problems),
+        ) from None
+
+
+def _wanted(settings: tuple[str, ...], removals: tuple[str, ...], data: str | None) -> Wanted:
+    from sync.editing import read_changes
+    from sync.entrypoints.cli.capturing import read_data
+    from sync.revising import Wanted
+
+    if data is not None:
+        return Wanted(data=read_data(data))
+    changes, problems = read_changes(settings, removals)
+    if problems:
+        raise InputRefused(problems)
+    return Wanted(tuple(changes))
+
+
+def _tell_edited(done: Edited, *, dry_run: bool) -> None:
+    would = "would change" if dry_run else "changed"
+    for each in done.edits:
+        click.echo(f"{would} {each.id[-8:]}: {plain(', '.join(each.paths))}")
+    for warning in done.to_json()["warnings"]:
+        click.echo(f"note: {warning['id'][-8:]}: {warning['message']}", err=True)
+    for id in done.skipped:
+        click.echo(f"  left alone {id[-8:]}: it says that already")
+    if dry_run or not done.edits:
+        return
+    held = [each.id[-8:] for each in done.edits if each.state in ("parked", "dead")]
+    if held:
+        click.echo(f"next: fieldsync resync {' '.join(held)}", err=True)
+    elif done.drain == "none":
+        click.echo("no worker is running; next: fieldsync sync", err=True)
+
+
+def _assign(
+    ids: tuple[str, ...], owner: str, from_owner: str | None, *, dry_run: bool, as_json: bool
+) -> None:
+    from config.basics import read_basics
+    from sync import repairing
+    from sync.credentials import is_owner
+    from sync.entrypoints.cli.outbox import opened
+
+    if bool(ids) == (from_owner is not None):
+        raise _usage("give either IDs or --from OWNER")
+    if not is_owner(owner):
+        raise Failed(
+            Exit.REFUSED, "owner_invalid", "an owner is 1 to 100 bytes of printable text", next_command=_HELP
+        )
+    try:
+        with opened() as (database, clock):
+            done = repairing.assign(
+                database, owner, clock, suffixes=ids, from_owner=from_owner, dry_run=dry_run
+            )
+    except repairing.NotAssigned as refused:
+        raise Failed(
+            Exit.REFUSED,
+            "not_assigned",
+            "nothing was changed",
+            problems=tuple(Problem(id[-8:], code, repairing.WHY[code]) for id, code in refused.problems),
+            next_command=f"fieldsync show {refused.problems[0][0][-8:]}",
+            retryable=all(code == "being_delivered" for _, code in refused.problems),
+        ) from None
+    signed_in = read_basics(os.environ).credentials().for_owner(owner) is not None
+    if as_json:
+        print_json(done.to_json(signed_in=signed_in))
+    else:
+        _tell_assigned(done, signed_in=signed_in, dry_run=dry_run)
+
+
+def _tell_assigned(done: Assigned, *, signed_in: bool, dry_run: bool) -> None:
+    from shlex import quote
+
+    from sync.repairing import WHY
+
+    would = "would be " if dry_run else ""
+    click.echo(f"{len(done.ids)} {would}given to {plain(done.owner)}")
+    for id, code in done.skipped:
+        click.echo(f"  left alone {id[-8:]}: {WHY[code]}")
+    if not signed_in:
+        click.echo(f"nobody is signed in as {plain(done.owner)}", err=True)
+        click.echo(f"next: fieldsync auth set --owner {quote(plain(done.owner))}", err=True)
+    elif done.drain == "none" and not dry_run:
+        click.echo("no worker is running; next: fieldsync sync", err=True)
 
 
 def _usage(message: str) -> Failed:
-    return Failed(Exit.REFUSED, "usage", message, next_command="fieldsync edit --help")
+    return Failed(Exit.REFUSED, "usage", message, next_command=_HELP)

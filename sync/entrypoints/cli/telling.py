@@ -162,6 +162,7 @@ def show_document(told: Mapping[str, Any], explained: Explained) -> dict[str, An
         "schema": 1,
         **{name: told[name] for name in _LISTED},
         "payload": told["payload"],
+        "revisions": told["revisions"],
         "history": [{name: _clean(each[name]) for name in _TRIED} for each in told["history"]],
         "receipt": next((each for each in receipts if each["adopted"]), None),
         "receipts": receipts,

@@ -1,0 +1,279 @@
+"""`fieldsync edit --set`, `--unset`, `--data`: a person corrects what was captured, while that is still possible."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.folder import StorageFolder
+from storage.queries import reading
+from storage.story import story
+from sync.sandbox import faults
+from sync.sandbox.server import Sandbox
+from tests.support.builders import signature_png
+from tests.support.command import Ended, run_here
+from tests.support.device import Device, distinct_body
+from tests.support.polling import eventually
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as started:
+        yield started
+
+
+@pytest.fixture
+def device(tmp_path: Path, sandbox: Sandbox) -> Device:
+    return Device(tmp_path, sandbox)
+
+
+def run(device: Device, *arguments: str, stdin: bytes | str = b"") -> Ended:
+    return run_here(device.environment, *arguments, stdin=stdin)
+
+
+def capture(device: Device, seed: int = 1, **changes: Any) -> str:
+    image = device.folder / "signature.png"
+    image.write_bytes(signature_png(seed))
+    arguments = ("capture", "unplanned-preventive", "--data", "-", "--signature", str(image), "--json")
+    ended = run(device, *arguments, stdin=json.dumps(distinct_body(seed) | changes))
+    assert ended.code == 0, ended
+    return str(ended.document["id"])
+
+
+def edit(device: Device, *arguments: str, stdin: str = "") -> dict[str, Any]:
+    ended = run(device, "edit", *arguments, "--json", stdin=stdin)
+    assert ended.code == 0, ended
+    document: dict[str, Any] = ended.document
+    return document
+
+
+def refusal(device: Device, *arguments: str, stdin: str = "") -> dict[str, Any]:
+    ended = run(device, "edit", *arguments, "--json", stdin=stdin)
+    assert ended.code == 2, ended
+    return ended.error
+
+
+def told(device: Device, id: str) -> dict[str, Any]:
+    with reading(StorageFolder(device.storage)) as reader:
+        assert reader is not None
+        return story(reader, id)
+
+
+def sync(device: Device) -> dict[str, Any]:
+    document: dict[str, Any] = run(device, "sync", "--force", "--json").document
+    return document
+
+
+def posts(sandbox: Sandbox) -> list[tuple[str, str]]:
+    """Key and digest of the body of each send, oldest first."""
+    requests = [each for each in sandbox.state.journal.requests() if each["target"].endswith("/unplanned")]
+    return [(dict(each["headers"])["idempotency-key"], each["body_sha256"]) for each in requests]
+
+
+def digest(device: Device, id: str) -> str:
+    """Of what the entry says now, byte for byte."""
+    with reading(StorageFolder(device.storage)) as reader:
+        assert reader is not None
+        (row,) = reader.rows(("payload",), "SELECT payload FROM entry WHERE id = ?", (id,))
+        return sha256(row["payload"].encode()).hexdigest()
+
+
+def test_refused_entry_is_sent_as_it_was_corrected_under_a_new_key(device: Device, sandbox: Sandbox) -> None:
+    sandbox.faults.add(faults.refuse("provider.lastName", "Nguyễn"))
+    id = capture(device)
+    sync(device)
+    before = told(device, id)
+    assert before["state"] == "dead"
+    done = edit(
+        device,
+        id[-8:],
+        "--set",
+        "provider.lastName=Nguyen",
+        "--set",
+        "siteIds[0]=44",
+        "--unset",
+        "provider.email",
+    )
+    assert done == {
+        "schema": 1,
+        "edited": 1,
+        "entries": [
+            {
+                "id": id,
+                "state": "dead",
+                "changed": ["siteIds", "provider.lastName", "provider.email"],
+                "new_key": True,
+            }
+        ],
+        "skipped": [],
+        "warnings": [],
+        "drain": "none",
+    }
+    run(device, "resync", id)
+    assert sync(device)["delivered"] == 1
+    after = run(device, "show", id, "--json").document
+    assert (after["state"], after["payload"]["siteIds"]) == ("done", [44, 2, 3])
+    assert after["payload"]["actualStart"] == before["payload"]["actualStart"]
+    (revision,) = after["revisions"]
+    assert revision["payload"] == before["payload"]
+    (line,) = (each for each in after["history"] if each["reason"] == "edited")
+    assert (line["n"], line["detail"]) == (revision["n"], "siteIds, provider.lastName, provider.email")
+    assert "Nguy" not in json.dumps(after["history"])
+    (first_key, _), (second_key, body_sha256) = posts(sandbox)
+    assert first_key == id != second_key
+    assert (after["payload"]["provider"]["lastName"], body_sha256) == ("Nguyen", digest(device, id))
+
+
+def test_what_was_never_sent_keeps_its_key(device: Device, sandbox: Sandbox) -> None:
+    id = capture(device)
+    assert edit(device, id, "--set", "companyId=77")["entries"][0]["new_key"] is False
+    assert sync(device)["delivered"] == 1
+    assert told(device, id)["payload"]["companyId"] == 77
+    assert posts(sandbox) == [(id, digest(device, id))]
+
+
+def test_whole_body_is_replaced_and_keeps_image_and_start(device: Device, sandbox: Sandbox) -> None:
+    id = capture(device)
+    start = told(device, id)["payload"]["actualStart"]
+    body = distinct_body(5) | {"ruleIds": [8]}
+    assert edit(device, id, "--data", "-", stdin=json.dumps(body))["entries"][0]["changed"] == [
+        "companyId",
+        "ruleIds",
+    ]
+    payload = told(device, id)["payload"]
+    assert (payload["actualStart"], payload["signature"]["mimeType"]) == (start, "image/png")
+    assert sync(device)["delivered"] == 1
+
+
+def test_every_problem_is_told_at_once_and_nothing_is_changed(device: Device) -> None:
+    ids = [capture(device, 1), capture(device, 2)]
+    before = [told(device, id) for id in ids]
+    error = refusal(device, *ids, "--set", "siteIds=[]", "--set", "companyId=one", "--set", "provider.mail=x")
+    assert error["code"] == "input_refused"
+    assert {(each["path"].split()[1], each["code"]) for each in error["problems"]} == {
+        ("$.siteIds", "too_few_items"),
+        ("$.companyId", "wrong_type"),
+        ("$.provider.mail", "unknown_field"),
+    }
+    assert {each["path"].split()[0] for each in error["problems"]} == {id[-8:] for id in ids}
+    assert [told(device, id) for id in ids] == before
+
+
+def test_one_bad_entry_among_those_named_leaves_all_as_they_were(device: Device, sandbox: Sandbox) -> None:
+    done = capture(device, 1)
+    sync(device)
+    sandbox.faults.add(faults.lost_answer("unplanned"))
+    device.environment["FIELDSYNC_SYNC__IN_DOUBT"] = "hold"
+    doubted = capture(device, 2)
+    sync(device)
+    free = capture(device, 3)
+    error = refusal(device, free, done, doubted, "--set", "companyId=9")
+    assert (error["code"], error["retryable"]) == ("not_edited", False)
+    assert {each["path"]: each["code"] for each in error["problems"]} == {
+        done[-8:]: "finished",
+        doubted[-8:]: "perhaps_arrived",
+    }
+    assert "settle" in next(
+        each["message"] for each in error["problems"] if each["code"] == "perhaps_arrived"
+    )
+    assert told(device, free)["payload"]["companyId"] == 3
+
+
+def test_dry_run_says_what_would_change_and_changes_nothing(device: Device) -> None:
+    id = capture(device)
+    before = told(device, id)
+    assert edit(device, id, "--set", "companyId=9", "--dry-run")["entries"][0]["changed"] == ["companyId"]
+    assert told(device, id) == before
+
+
+def test_edit_to_what_it_says_already_changes_nothing(device: Device) -> None:
+    id = capture(device)
+    before = told(device, id)
+    done = edit(device, id, "--set", "companyId=1")
+    assert (done["edited"], done["skipped"][0]["code"]) == (0, "unchanged")
+    assert told(device, id) == before
+
+
+def test_edit_that_makes_two_entries_look_alike_is_told(device: Device) -> None:
+    first, second = capture(device, 1), capture(device, 2)
+    start = told(device, first)["payload"]["actualStart"]
+    (warning,) = edit(device, second, "--set", f"actualStart={start}")["warnings"]
+    assert (warning["id"], warning["code"]) == (second, "start_not_unique")
+    assert told(device, second)["payload"]["actualStart"] == start
+
+
+def test_repeat_of_the_capture_is_still_a_repeat_after_an_edit(device: Device) -> None:
+    image = device.folder / "signature.png"
+    image.write_bytes(signature_png(1))
+    id = "0f8fad5b-d9cb-469f-a165-70867728950e"
+    arguments = (
+        "capture",
+        "unplanned-preventive",
+        "--data",
+        "-",
+        "--signature",
+        str(image),
+        "--id",
+        id,
+        "--json",
+    )
+    body = json.dumps(distinct_body(1))
+    run(device, *arguments, stdin=body)
+    edit(device, id, "--set", "companyId=9")
+    assert run(device, *arguments, stdin=body).document["duplicate"] is True
+    assert told(device, id)["payload"]["companyId"] == 9
+
+
+def test_entry_on_the_wire_is_left_alone_and_may_be_tried_again(device: Device, sandbox: Sandbox) -> None:
+    """A worker sends it at this very moment."""
+    sandbox.faults.add(faults.Fault("hang", route="unplanned", times=None, seconds=600))
+    id = capture(device)
+    worker = device.start("run")
+    try:
+        eventually(lambda: told(device, id)["state"] == "sending")
+        error = refusal(device, id, "--set", "companyId=9")
+        assert (error["retryable"], error["problems"][0]["code"]) == (True, "being_delivered")
+    finally:
+        worker.kill()
+        worker.communicate()
+
+
+def test_image_is_not_changed_by_what_a_body_says_of_it(device: Device) -> None:
+    id = capture(device)
+    error = refusal(device, id, "--set", "signature.size=5", "--set", "signature.mimeType=image/jpeg")
+    assert {each["code"] for each in error["problems"]} == {"signature_disagrees"}
+    edit(device, id, "--set", "signature.name=visit.png")
+    assert told(device, id)["signature"]["name"] == "visit.png"
+    assert run(device, "db", "check").code == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--set", "a=1"),
+        ("x", "--set", "a=1", "--owner", "bert"),
+        ("x", "--set", "a=1", "--data", "-"),
+        ("x", "y", "--data", "-"),
+        ("--from", "anna", "--set", "a=1"),
+        ("x", "--set", "a"),
+        ("x", "--data", "no-such-file.json"),
+    ],
+)
+def test_order_that_says_too_little_or_too_much_is_refused(
+    device: Device, arguments: tuple[str, ...]
+) -> None:
+    assert refusal(device, *arguments)["code"] in ("usage", "input_refused")
+
+
+def test_person_is_told_what_changed_and_what_comes_next(device: Device, sandbox: Sandbox) -> None:
+    sandbox.faults.add(faults.refuse("companyId", 1))
+    id = capture(device)
+    sync(device)
+    ended = run(device, "edit", id, "--set", "companyId=9")
+    assert ended.out == f"changed {id[-8:]}: companyId\n"
+    assert ended.err == f"next: fieldsync resync {id[-8:]}\n"
