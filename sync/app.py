@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from sync.renewals import Renewals
     from sync.upload import Uploader
     from sync.upload_ambient import AmbientUploader
+    from sync.upload_line import UploadLine
 
 USER_AGENT = f"fieldsync/{VERSION}"
 
@@ -268,15 +269,7 @@ def _uploader(settings: Settings, clock: Clock) -> Uploader:
     from sync.upload import Uploader
 
     uploader = Uploader(
-        rules=url_rules(settings),
-        fallback=settings.upload.fallback,
-        connect_timeout_s=settings.upload.connect_timeout_s,
-        read_timeout_s=settings.upload.read_timeout_s,
-        max_connections=settings.sync.concurrency,
-        ca_file=settings.api.ca_file,
-        user_agent=USER_AGENT,
-        now=clock.now,
-        exchange_limit_s=_exchange_limit_s(settings),
+        _upload_line(settings, clock), rules=url_rules(settings), fallback=settings.upload.fallback
     )
     # The client takes a quarter of a second to make: that can pass while the first POST is on its way.
     Thread(target=uploader.warm, name="warm-upload", daemon=True).start()
@@ -288,9 +281,18 @@ def _ambient_uploader(settings: Settings, clock: Clock) -> AmbientUploader:
     from sync.upload_ambient import AmbientUploader
 
     return AmbientUploader(
+        _upload_line(settings, clock),
         endpoint=settings.upload.s3_endpoint,
         path_style=settings.upload.s3_path_style,
         instance_credentials=settings.upload.instance_credentials,
+    )
+
+
+def _upload_line(settings: Settings, clock: Clock) -> UploadLine:
+    """One for each client: what this machine's AWS set-up says never meets an address that the server gave."""
+    from sync.upload_line import UploadLine
+
+    return UploadLine(
         connect_timeout_s=settings.upload.connect_timeout_s,
         read_timeout_s=settings.upload.read_timeout_s,
         max_connections=settings.sync.concurrency,

@@ -8,21 +8,14 @@ the client might think of sending (a HEAD to find the region, say) finds no uplo
 from __future__ import annotations
 
 import os
-import ssl
-import time
 from collections.abc import Callable
-from datetime import datetime
-from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from sync.exchange import Exchange, Failure, FailureKind, Reply
 from sync.presigned_url import PresignedUrl, UploadImpossible, UrlRules, read_url
 from sync.upload_headers import upload_headers
-from sync.upload_socket import CURRENT, InFlight, current
-
-if TYPE_CHECKING:
-    from sync.upload_connection import Connections
+from sync.upload_line import UploadLine, stay
 
 Fallback = Literal["off", "anonymous", "ambient-credentials"]
 
@@ -36,47 +29,21 @@ class UnsignedUrl(UploadImpossible):
 
 
 class Uploader:
-    """Uploads from any thread over one client, made at the first use or by `warm()`.
+    """Uploads from any thread over one client, made at the first use or by `warm()`."""
 
-    `exchange_limit_s` bounds one `put` with all its tries, however slowly the answer drips; only the system's
-    name lookup is outside of it. `now` gives aware UTC; `monotonic` seconds.
-    """
-
-    def __init__(
-        self,
-        *,
-        rules: UrlRules,
-        fallback: Fallback,
-        connect_timeout_s: float,
-        read_timeout_s: float,
-        max_connections: int,
-        ca_file: Path | None,
-        user_agent: str,
-        now: Callable[[], datetime],
-        exchange_limit_s: float = 90.0,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, line: UploadLine, *, rules: UrlRules, fallback: Fallback) -> None:
+        self._line = line
         self._rules = rules
         self._anonymous = fallback == "anonymous"
-        self._connect_timeout_s = connect_timeout_s
-        self._read_timeout_s = read_timeout_s
-        self._max_connections = max_connections
-        self._ca_file = ca_file
-        self._user_agent = user_agent
-        self._now = now
-        self._exchange_limit_s = exchange_limit_s
-        self._monotonic = monotonic
         self._making = Lock()
         self._client: Any = None
-        self._connections: Connections | None = None
-        self._under_way: set[InFlight] = set()
         self._untyped_v2_hosts: set[str] = set()
 
     def warm(self) -> None:
         """Make the client now (a quarter of a second), for instance while the first POST is on its way."""
         with self._making:
             if self._client is None:
-                self._connections = self._make_connections()
+                self._line.open()
                 self._client = _make_client(self._send)
 
     def put(self, url: str, body: bytes, *, mime_type: str, md5_hex: str) -> Exchange:
@@ -88,7 +55,7 @@ class Uploader:
         target = read_url(url, self._rules)
         if target.version == "none" and not self._anonymous:
             raise UnsignedUrl("it carries no signature, and anonymous uploads are not enabled")
-        deadline = self._monotonic() + self._exchange_limit_s
+        deadline = self._line.deadline()
 
         def attempt(with_type: bool) -> Exchange:
             headers = upload_headers(target, body, mime_type=mime_type, md5_hex=md5_hex, with_type=with_type)
@@ -109,15 +76,11 @@ class Uploader:
 
     def abort(self) -> None:
         """From another thread: end every put under way; each returns soon, as EXCHANGE_TIMEOUT."""
-        with self._making:
-            for flight in self._under_way:
-                flight.cut()
+        self._line.abort()
 
     def close(self) -> None:
         """Drop the idle connections. A later put makes new ones."""
-        with self._making:
-            if self._connections is not None:
-                self._connections.close()
+        self._line.close()
 
     def _put_fresh(
         self, url: PresignedUrl, headers: dict[str, str], body: bytes, deadline: float
@@ -129,7 +92,7 @@ class Uploader:
             FailureKind.DISCONNECTED,
             FailureKind.WRITE,
         }
-        if dropped and reused and self._monotonic() < deadline:
+        if dropped and reused and not self._line.is_over(deadline):
             exchange, _ = self._put_once(url, headers, body, deadline)
         return exchange
 
@@ -145,53 +108,20 @@ class Uploader:
         except (OSError, BotoCoreError) as broken:  # a CA file or an AWS set-up must not end the worker
             return Failure(FailureKind.LOCAL, fully_written=False, detail=told(broken)), False
 
-        flight = InFlight(
+        flight = self._line.flight(
+            body,
+            deadline=deadline,
             origin=url.origin,
             target=url.reveal_target(),
-            headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity", **headers},
-            body=body,
-            deadline=deadline,
-            write_timeout_s=self._read_timeout_s,
-            monotonic=self._monotonic,
-            now=self._now,
+            headers={"User-Agent": self._line.user_agent, "Accept-Encoding": "identity", **headers},
         )
-        error: Exception | None = None
-        with self._making:
-            self._under_way.add(flight)
-        token = CURRENT.set(flight)
-        try:
-            self._client.put_object(Bucket=_PLACEHOLDER, Key=_PLACEHOLDER, Body=body)
-        except Exception as raised:  # noqa: BLE001  what is wrong is told by the flight, not by the type
-            error = raised
-        finally:
-            CURRENT.reset(token)
-            with self._making:
-                self._under_way.discard(flight)
+        error = self._line.run(
+            flight, lambda: self._client.put_object(Bucket=_PLACEHOLDER, Key=_PLACEHOLDER, Body=body)
+        )
         return read_result(flight, error), flight.reused
 
     def _send(self, request: Any, **_: Any) -> Any:
-        """botocore's `before-send`: what this returns is the answer, and the client's own connections stay idle."""
-        from botocore.awsrequest import AWSResponse
-
-        flight = current()
-        if request.method != "PUT" or flight.sent_at is not None:
-            raise RuntimeError("only the one PUT of the upload may be sent")
-        assert self._connections is not None
-        answer = self._connections.put(flight)
-        response = AWSResponse(flight.origin, answer.status, answer.headers, answer)
-        _ = response.content  # read here, where the deadline holds and the pool gets its connection back
-        return response
-
-    def _make_connections(self) -> Connections:
-        from sync.upload_connection import Connections
-
-        tls = ssl.create_default_context(cafile=None if self._ca_file is None else str(self._ca_file))
-        return Connections(
-            tls=tls,
-            connect_timeout_s=self._connect_timeout_s,
-            read_timeout_s=self._read_timeout_s,
-            max_connections=self._max_connections,
-        )
+        return self._line.send(self._line.beginning(request))
 
 
 def _make_client(send: Callable[..., Any]) -> Any:
@@ -223,13 +153,9 @@ def _make_client(send: Callable[..., Any]) -> Any:
         ),
     )
     # botocore answers a redirect by asking AWS where the placeholder bucket lives, and hides the real error.
-    client.meta.events.register_last("before-call.s3.PutObject", _stay)
+    client.meta.events.register_last("before-call.s3.PutObject", stay)
     client.meta.events.register_last("before-send.s3", send)
     return client
-
-
-def _stay(params: dict[str, Any], **_: Any) -> None:
-    params["context"]["s3_redirect"] = {**params["context"].get("s3_redirect", {}), "redirected": True}
 
 
 def _mismatch(exchange: Exchange) -> bool:

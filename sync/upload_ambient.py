@@ -8,23 +8,15 @@ machine's AWS environment says never reaches an address that the server gave.
 from __future__ import annotations
 
 import base64
-import ssl
-import time
 import zlib
-from collections.abc import Callable
-from datetime import datetime
-from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from sync.detours import AmbientUnavailable
 from sync.exchange import Exchange, Reply
 from sync.s3_location import Place
-from sync.upload_socket import CURRENT, InFlight, current
-
-if TYPE_CHECKING:
-    from sync.upload_connection import Connections
+from sync.upload_line import UploadLine, stay
 
 # What S3 says where the credentials themselves are the trouble: the next try asks the chain for others.
 _STALE: Final = frozenset({"ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "SignatureDoesNotMatch"})
@@ -41,34 +33,18 @@ class AmbientUploader:
 
     def __init__(
         self,
+        line: UploadLine,
         *,
         endpoint: str,
         path_style: bool,
         instance_credentials: bool,
-        connect_timeout_s: float,
-        read_timeout_s: float,
-        max_connections: int,
-        ca_file: Path | None,
-        user_agent: str,
-        now: Callable[[], datetime],
-        exchange_limit_s: float = 90.0,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._line = line
         self._endpoint = endpoint
         self._path_style = path_style
         self._instance_credentials = instance_credentials
-        self._connect_timeout_s = connect_timeout_s
-        self._read_timeout_s = read_timeout_s
-        self._max_connections = max_connections
-        self._ca_file = ca_file
-        self._user_agent = user_agent
-        self._now = now
-        self._exchange_limit_s = exchange_limit_s
-        self._monotonic = monotonic
         self._making = Lock()
         self._clients: dict[str, Any] = {}
-        self._connections: Connections | None = None
-        self._under_way: set[InFlight] = set()
 
     def put(self, place: Place, body: bytes, *, mime_type: str, md5_hex: str) -> Exchange:
         """Send `body`, all of it, to `place`. Trouble on the network is an answer like any other.
@@ -81,35 +57,18 @@ class AmbientUploader:
         if place.region is None:
             raise AmbientUnavailable("nothing tells the region of the bucket; set upload.region")
         client = self._client(place.region)
-        flight = InFlight(
-            origin="",  # known when the request is signed
-            target="",
-            headers={},
-            body=body,
-            deadline=self._monotonic() + self._exchange_limit_s,
-            write_timeout_s=self._read_timeout_s,
-            monotonic=self._monotonic,
-            now=self._now,
-        )
-        error: Exception | None = None
-        with self._making:
-            self._under_way.add(flight)
-        token = CURRENT.set(flight)
-        try:
-            client.put_object(
+        flight = self._line.flight(body, deadline=self._line.deadline())  # its origin: when it is signed
+        error = self._line.run(
+            flight,
+            lambda: client.put_object(
                 Bucket=place.bucket,
                 Key=place.key,
                 Body=body,
                 ContentType=mime_type,
                 ContentMD5=base64.b64encode(bytes.fromhex(md5_hex)).decode(),
                 **self._checksum(body),
-            )
-        except Exception as raised:  # noqa: BLE001  what is wrong is told by the flight, or nothing was sent
-            error = raised
-        finally:
-            CURRENT.reset(token)
-            with self._making:
-                self._under_way.discard(flight)
+            ),
+        )
         if error is not None and not flight.origin:
             self._forget(place.region)
             raise AmbientUnavailable(
@@ -122,16 +81,13 @@ class AmbientUploader:
 
     def abort(self) -> None:
         """From another thread: end every put under way; each returns soon, as EXCHANGE_TIMEOUT."""
-        with self._making:
-            for flight in self._under_way:
-                flight.cut()
+        self._line.abort()
 
     def close(self) -> None:
         """Drop clients and idle connections. A later put makes new ones."""
         with self._making:
             self._clients.clear()
-            if self._connections is not None:
-                self._connections.close()
+        self._line.close()
 
     def _checksum(self, body: bytes) -> dict[str, str]:
         # Given here and not left to the client: by default that frames the body in chunks with a trailer.
@@ -145,7 +101,7 @@ class AmbientUploader:
         with self._making:
             if region not in self._clients:
                 try:
-                    self._connections = self._connections or self._make_connections()
+                    self._line.open()
                     self._clients[region] = self._make_client(region)
                 except (OSError, ValueError, BotoCoreError) as broken:
                     raise AmbientUnavailable(_why(broken)) from None
@@ -155,17 +111,6 @@ class AmbientUploader:
         """A client keeps the credentials it was made with, or that there were none."""
         with self._making:
             self._clients.pop(region, None)
-
-    def _make_connections(self) -> Connections:
-        from sync.upload_connection import Connections
-
-        tls = ssl.create_default_context(cafile=None if self._ca_file is None else str(self._ca_file))
-        return Connections(
-            tls=tls,
-            connect_timeout_s=self._connect_timeout_s,
-            read_timeout_s=self._read_timeout_s,
-            max_connections=self._max_connections,
-        )
 
     def _make_client(self, region: str) -> Any:
         import boto3
@@ -192,21 +137,16 @@ class AmbientUploader:
                 use_dualstack_endpoint=False,
                 use_fips_endpoint=False,
                 retries={"mode": "standard", "total_max_attempts": 1},
-                user_agent=self._user_agent,
+                user_agent=self._line.user_agent,
             ),
         )
-        client.meta.events.register_last("before-call.s3.PutObject", _stay)
+        client.meta.events.register_last("before-call.s3.PutObject", stay)
         client.meta.events.register_last("before-send.s3", self._send)
         return client
 
     def _send(self, request: Any, **_: Any) -> Any:
-        """botocore's `before-send`: what this returns is the answer, and the client's own connections stay idle."""
-        from botocore.awsrequest import AWSResponse
-
-        flight = current()
-        if request.method != "PUT" or flight.sent_at is not None:
-            raise RuntimeError("only the one PUT of the upload may be sent")
-        assert self._connections is not None
+        """What boto3 has signed, taken over as it is."""
+        flight = self._line.beginning(request)
         parts = urlsplit(request.url)
         flight.target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         flight.headers = {
@@ -216,15 +156,7 @@ class AmbientUploader:
         }
         flight.headers.update({"Accept-Encoding": "identity", "Content-Length": str(len(flight.body))})
         flight.origin = f"{parts.scheme}://{parts.netloc}"
-        answer = self._connections.put(flight)
-        response = AWSResponse(flight.origin, answer.status, answer.headers, answer)
-        _ = response.content  # read here, where the deadline holds and the pool gets its connection back
-        return response
-
-
-def _stay(params: dict[str, Any], **_: Any) -> None:
-    # A redirect is told and not followed: the settings name the region.
-    params["context"]["s3_redirect"] = {**params["context"].get("s3_redirect", {}), "redirected": True}
+        return self._line.send(flight)
 
 
 def _why(error: Exception) -> str:

@@ -146,6 +146,7 @@ def _warm_clients() -> None:
     from sync.presigned_url import UrlRules
     from sync.transport import Timeouts, Transport, ssl_context
     from sync.upload import Uploader
+    from sync.upload_line import UploadLine
 
     def now() -> datetime:
         return datetime.now(UTC)
@@ -154,9 +155,7 @@ def _warm_clients() -> None:
     Transport(
         "http://127.0.0.1:9", timeouts=Timeouts(), verify=ssl_context(None), user_agent="fieldsync", now=now
     ).close()
-    uploader = Uploader(
-        rules=UrlRules(),
-        fallback="off",
+    line = UploadLine(
         connect_timeout_s=1,
         read_timeout_s=1,
         max_connections=1,
@@ -164,6 +163,7 @@ def _warm_clients() -> None:
         user_agent="fieldsync",
         now=now,
     )
+    uploader = Uploader(line, rules=UrlRules(), fallback="off")
     uploader.warm()
     uploader.close()
 

@@ -15,6 +15,7 @@ from hashlib import md5
 from sync.exchange import Reply
 from sync.presigned_url import UrlRules
 from sync.upload import Uploader
+from sync.upload_line import UploadLine
 from tests.bench import workload
 from tests.bench.bare_client import Client
 from tests.bench.rounds import over, timed_s
@@ -59,9 +60,7 @@ def _repeated(act: Callable[[], None], times: int) -> Callable[[], None]:
 
 
 def _uploader() -> Uploader:
-    return Uploader(
-        rules=UrlRules(allow_insecure_loopback=True),
-        fallback="off",
+    line = UploadLine(
         connect_timeout_s=10,
         read_timeout_s=60,
         max_connections=1,
@@ -69,6 +68,7 @@ def _uploader() -> Uploader:
         user_agent="fieldsync-bench",
         now=lambda: datetime.now(UTC),
     )
+    return Uploader(line, rules=UrlRules(allow_insecure_loopback=True), fallback="off")
 
 
 ROW = Row("T6", "a PUT is one round trip, against n x 80 ms", "<= 1.1x", measure)

@@ -16,6 +16,7 @@ from sync.detours import AmbientUnavailable
 from sync.exchange import Failure, FailureKind, Reply
 from sync.s3_location import Place
 from sync.upload_ambient import AmbientUploader
+from sync.upload_line import UploadLine
 from tests.support.builders import signature_png
 from tests.support.put_server import PutServer, Request, refuses, says, stored
 
@@ -53,9 +54,9 @@ def server() -> Iterator[PutServer]:
 
 
 def uploader(endpoint: str, **changes: Any) -> AmbientUploader:
+    own: dict[str, Any] = {"path_style": True, "instance_credentials": False}
+    own |= {name: changes.pop(name) for name in own if name in changes}
     usual: dict[str, Any] = {
-        "path_style": True,
-        "instance_credentials": False,
         "connect_timeout_s": 5,
         "read_timeout_s": 5,
         "max_connections": 2,
@@ -63,7 +64,7 @@ def uploader(endpoint: str, **changes: Any) -> AmbientUploader:
         "user_agent": "fieldsync/test",
         "now": lambda: datetime.now(UTC),
     }
-    return AmbientUploader(endpoint=endpoint, **{**usual, **changes})
+    return AmbientUploader(UploadLine(**{**usual, **changes}), endpoint=endpoint, **own)
 
 
 def put(uploader: AmbientUploader, place: Place = PLACE) -> Reply | Failure:
@@ -147,7 +148,7 @@ def test_amazon_is_found_by_region_and_gets_a_checksum(place: Place, origin: str
             """Nothing is open."""
 
     amazon = uploader("", path_style=False)
-    amazon._connections = Wire()  # type: ignore[assignment]
+    amazon._line._connections = Wire()  # type: ignore[assignment]
     put(amazon, place)
     (flight,) = sent
     assert (flight.origin, flight.target, flight.body) == (origin, target, IMAGE)

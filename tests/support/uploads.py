@@ -7,6 +7,7 @@ from typing import Any
 from sync.exchange import Exchange, Failure, Reply
 from sync.presigned_url import UrlRules
 from sync.upload import Uploader
+from sync.upload_line import UploadLine
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 80  # 20 KB, every byte value
 V4_QUERY = (
@@ -17,10 +18,10 @@ V2_QUERY = "AWSAccessKeyId=AKIDEXAMPLE&Signature=c2lnbmF0dXJl%3D&Expires=1795341
 
 
 def make_uploader(**changes: Any) -> Uploader:
-    """An Uploader for loopback; `changes` replace its arguments."""
+    """An Uploader for loopback; `changes` replace its arguments and those of its line."""
+    own: dict[str, Any] = {"rules": UrlRules(allow_insecure_loopback=True), "fallback": "off"}
+    own |= {name: changes.pop(name) for name in own if name in changes}
     options: dict[str, Any] = {
-        "rules": UrlRules(allow_insecure_loopback=True),
-        "fallback": "off",
         "connect_timeout_s": 5.0,
         "read_timeout_s": 5.0,
         "max_connections": 8,
@@ -28,7 +29,7 @@ def make_uploader(**changes: Any) -> Uploader:
         "user_agent": "fieldsync/test",
         "now": lambda: datetime.now(UTC),
     }
-    return Uploader(**(options | changes))
+    return Uploader(UploadLine(**(options | changes)), **own)
 
 
 def put(uploader: Uploader, url: str, body: bytes = PNG, *, mime_type: str = "image/png") -> Exchange:
