@@ -3,10 +3,12 @@
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 
 import pytest
 
 from sync.operations import KINDS, OPERATIONS, UnknownKind, by_kind
+from sync.payload import check, read_json
 
 
 def test_every_kind_is_found_by_its_name():
@@ -54,3 +56,33 @@ def test_start_field_and_signature_are_fields_of_the_model(operation):
     keys = {field.alias for field in operation.payload_model().model_fields.values()}
     assert operation.start_field is None or operation.start_field in keys
     assert operation.has_signature == ("signature" in keys)
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+EXAMPLES = {kind: "intervention" if kind == "unplanned-preventive" else kind for kind in KINDS}
+
+
+def keys_of(model, above=""):
+    """Every field of a body as `object.field`, in its order."""
+    for field in model.model_fields.values():
+        yield f"{above}{field.alias}"
+        if isinstance(field.annotation, type) and hasattr(field.annotation, "model_fields"):
+            yield from keys_of(field.annotation, f"{above}{field.alias}.")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=KINDS)
+def test_every_field_is_documented_with_whether_it_is_required(operation):
+    text = (DOCS / "programs.md").read_text("utf-8")
+    section = text.partition(f"### {operation.kind}\n")[2].partition("\n#")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
+    told = {row[0].strip().strip("`"): row[2].strip() for row in rows}
+    model = operation.payload_model()
+    assert sorted(told) == sorted(keys_of(model))
+    required = {field.alias for field in model.model_fields.values() if field.is_required()}
+    assert {name for name, word in told.items() if word == "yes"} == required
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=KINDS)
+def test_example_is_one(operation):
+    example = read_json((DOCS / "example" / f"{EXAMPLES[operation.kind]}.json").read_bytes())
+    assert {problem.path for problem in check(operation, example)} <= {"--signature"}
