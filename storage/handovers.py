@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, select, text, update
 
-from storage import history
+from storage import chains, history
 from storage.budget import FRESH
 from storage.claims import close_attempts
 from storage.database import Transaction
@@ -336,6 +336,7 @@ def _overwrite(transaction: Transaction, row: Held, new: NewEntry) -> None:
         **{name: getattr(new, name) for name in _OVERWRITTEN},
     }
     change(transaction, row, **values)
+    chains.refer(transaction, row.seq, new.references)
     restamp(transaction.cursor, row.seq)
 
 

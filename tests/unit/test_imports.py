@@ -98,6 +98,9 @@ PURE = (
     "sync.status",
     "sync.presigned_url",
     "sync.upload_headers",
+    "sync.bundle.age_file",
+    "sync.bundle.choice",
+    "sync.bundle.contents",
 )
 WORLDLY = {
     "os",
@@ -147,6 +150,7 @@ LIGHT = (
     "storage.damage",
     "storage.witness",
     "sync.entrypoints.cli.care",
+    "sync.entrypoints.cli.bundling",
 )
 
 # Modules that come with a declared package and are released together with it.
