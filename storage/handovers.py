@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import bindparam, literal, select, text, update
 
 from storage import chains, history
 from storage.budget import FRESH
@@ -136,7 +136,7 @@ _KNEW_BUNDLE: Final = Prepared(
     select(ATTEMPT.c.n)
     .where(
         ATTEMPT.c.entry_seq == bindparam("wanted"),
-        ATTEMPT.c.reason.in_([HANDED_OVER, IMPORTED]),
+        ATTEMPT.c.reason.in_([literal(HANDED_OVER), literal(IMPORTED)]),
         ATTEMPT.c.detail == bindparam("of_bundle"),
     )
     .limit(1)
