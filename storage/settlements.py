@@ -16,7 +16,7 @@ from storage.database import Transaction
 from storage.doubts import adopt
 from storage.errors import EntryHeld, EntryNotFound, IllegalTransition
 from storage.guarded import Held, change, freed, held, move
-from storage.lifecycle import Event, State
+from storage.lifecycle import Event, State, next_state
 from storage.records import created_by_another
 
 TARGET_DISCARDED: Final = "target_discarded"
@@ -34,10 +34,12 @@ def arrived(
     """
     row = _free(transaction, id, moment, repeatable)
     if row.server_id is not None:
-        raise IllegalTransition(f"the server is known to have it, as {row.server_id}")
+        raise _refusal(row, f"is known at the server already, as {row.server_id}")
     other = created_by_another(transaction, row.seq, server_id)
     if other is not None:
-        raise IllegalTransition(f"{server_id} is what the server made of entry {other}")
+        raise _refusal(row, f"cannot be {server_id} there: the server made that of entry {other}")
+    found = Event.FOUND if row.has_signature else Event.FOUND_COMPLETE
+    _check(row, found, f"is {row.state}: what became of it is settled")
     n = history.note(transaction, row, outcome="Settled", reason="said_arrived", now=moment.now)
     answer = json.dumps({"data": {"id": server_id}}, separators=(",", ":"))
     history.receipt(
@@ -62,6 +64,7 @@ def not_arrived(transaction: Transaction, id: str, *, moment: Moment, repeatable
         IllegalTransition: it is not in doubt.
     """
     row = _free(transaction, id, moment, repeatable)
+    _check(row, Event.ABSENT, f"is {row.state}: only what may have arrived can be said not to be there")
     n = history.note(transaction, row, outcome="Settled", reason="said_not_arrived", now=moment.now)
     changes = {"reason": None, "certainly_created": 0, "attempt_n": n, **FRESH, **freed(row)}
     move(transaction, row, Event.ABSENT, **changes, **FRESH_LOOKS)
@@ -76,6 +79,7 @@ def unsigned(transaction: Transaction, id: str, *, moment: Moment, repeatable: R
         IllegalTransition: nothing but its signature must be missing.
     """
     row = _free(transaction, id, moment, repeatable)
+    _check(row, Event.UNSIGNED, f"is {row.state}: only what the server has can end without its signature")
     n = history.note(transaction, row, outcome="Settled", reason="unsigned", now=moment.now)
     changes = {
         "reason": "unsigned",
@@ -106,7 +110,7 @@ def upload_url(
     row = _free(transaction, id, moment, repeatable)
     parked = row.state is State.PARKED and row.stage is State.ACCEPTED
     if not row.has_signature or not (parked or row.state is State.ACCEPTED):
-        raise IllegalTransition(f"it is {row.state}: it owes no signature for which a URL would be of use")
+        raise _refusal(row, f"is {row.state}: it owes no signature for which an address would be of use")
     n = history.note(transaction, row, outcome="Settled", reason="url_given", now=moment.now)
     changes = {
         **FRESH,
@@ -136,6 +140,7 @@ def discard(transaction: Transaction, id: str, why: str, *, moment: Moment, repe
         IllegalTransition: it is finished.
     """
     row = _free(transaction, id, moment, repeatable)
+    _check(row, Event.DISCARD, f"is {row.state}: there is nothing left of it to give up")
     n = history.note(transaction, row, outcome="Discarded", reason="discarded", now=moment.now)
     changes = {"reason": "discarded", "attempt_n": n, "due_at": 0, "presigned_url": None, "person_note": why}
     move(transaction, row, Event.DISCARD, **changes, **freed(row))
@@ -153,6 +158,19 @@ def _park_child(transaction: Transaction, seq: int) -> None:
         move(transaction, child, Event.PARK, reason=TARGET_DISCARDED, due_at=0, **freed(child))
     elif child.reason != HANDED_OVER:
         change(transaction, child, reason=TARGET_DISCARDED, **freed(child))
+
+
+def _refusal(row: Held, why: str) -> IllegalTransition:
+    end = row.id[-8:]
+    return IllegalTransition(f"entry {end} {why}", next_command=f"fieldsync show {end}")
+
+
+def _check(row: Held, event: Event, otherwise: str) -> None:
+    """Refuse a word that does not fit the entry, before anything is written of it."""
+    try:
+        next_state(row.state, event, row.stage)
+    except IllegalTransition:
+        raise _refusal(row, otherwise) from None
 
 
 def _free(transaction: Transaction, id: str, moment: Moment, repeatable: Repeatable) -> Held:

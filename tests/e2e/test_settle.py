@@ -137,6 +137,7 @@ def test_discarded_entry_is_kept_and_never_sent(device: Device, sandbox: Sandbox
         (("settle", "{id}", "--arrived", "0"), 2, "server_id_invalid"),
         (("settle", "{id}", "--arrived", "x"), 2, "usage"),
         (("settle", "{id}", "--unsigned"), 2, "illegal_transition"),
+        (("settle", "{id}", "--upload-url-stdin"), 2, "upload_url_refused"),
         (("settle", "00000000", "--not-arrived"), 6, "no_such_entry"),
         (("discard", "{id}", "--reason", "  "), 2, "usage"),
         (("discard", "{id}"), 2, "usage"),
@@ -149,5 +150,7 @@ def test_word_that_makes_no_sense_is_refused_with_its_reason(
     before = shown(device, id)
     ended = device.run(*(each.replace("{id}", id) for each in arguments), "--json")
     assert ended.returncode == exit_code, ended.stdout + ended.stderr
-    assert json.loads(ended.stdout)["error"]["code"] == code
+    error = json.loads(ended.stdout)["error"]
+    assert error["code"] == code
+    assert error["next_command"]
     assert shown(device, id) == before
