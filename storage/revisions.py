@@ -6,12 +6,12 @@ is built anew; the fence is raised, so that nothing late overwrites the change. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from sqlalchemy import bindparam, func, or_, select, text
 
-from storage import history
+from storage import chains, history
 from storage.budget import FRESH
 from storage.claims import close_attempts
 from storage.database import Transaction
@@ -45,6 +45,9 @@ class Said:
     tried: bool
     start_at: int | None
     attempt_n: int
+    target_id: int | None
+    target_entry: str | None
+    after_entry: str | None
     image_name: str | None
     image_mime_type: str | None
     image_size: int | None
@@ -63,6 +66,9 @@ _SAID: Final = Prepared(
         ENTRY.c.request_digest.is_not(None),
         ENTRY.c.start_at,
         ENTRY.c.attempt_n,
+        ENTRY.c.target_id,
+        ENTRY.c.target_entry,
+        ENTRY.c.after_entry,
         SIGNATURE.c.name,
         SIGNATURE.c.mime_type,
         SIGNATURE.c.size,
@@ -70,6 +76,17 @@ _SAID: Final = Prepared(
     .select_from(ENTRY.outerjoin(SIGNATURE, SIGNATURE.c.entry_seq == ENTRY.c.seq))
     .where(ENTRY.c.id == bindparam("wanted"))
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Another target: by its server id, or as the entry that makes it; `chain_key` is that of all that change it."""
+
+    target_id: int | None
+    target_entry: str | None
+    chain_key: str | None
+
+
 _CREATES: Final = Prepared(select(ENTRY.c.creates).where(ENTRY.c.seq == bindparam("wanted")))
 _TOLD: Final = Prepared(select(RECEIPT.c.id).where(RECEIPT.c.entry_seq == bindparam("wanted")).limit(1))
 _LAST_UNANSWERED: Final = Prepared(
@@ -144,12 +161,15 @@ def revise(
     start_at: int | None,
     key: str,
     image_name: str | None,
+    references: tuple[str, ...] = (),
+    aim: Aim | None = None,
     detail: str,
     now: int,
 ) -> None:
     """Let an entry without an `obstacle` say `payload` from here on; it keeps its state.
 
-    `before` was read in this transaction. `detail` names what was changed, without any value.
+    `before` was read in this transaction. `references` are the entries that the payload names; `aim` is where it goes
+    from here on, None: where it went. `detail` names what was changed, without any value.
     """
     row = held(transaction, id=before.id)
     assert row is not None, "it had no obstacle in this transaction"
@@ -166,6 +186,8 @@ def revise(
     )
     # What kept it, if anything did, was said of another body.
     waits = {**FRESH, "reason": None} if row.state is State.PENDING else {}
+    # What a read of another intervention showed says nothing of this one.
+    aimed = {} if aim is None else {**asdict(aim), "check_waived": 0, "server_version": None}
     changed = change(
         transaction,
         row,
@@ -176,12 +198,14 @@ def revise(
         checked_at=None,
         attempt_n=n,
         **_UNSENT,
+        **aimed,
         **waits,
         **freed(row),
     )
     assert changed, "the row was read in this transaction"
     if image_name is not None and image_name != before.image_name:
         transaction.cursor.execute("UPDATE signature SET name = ? WHERE entry_seq = ?", (image_name, row.seq))
+    chains.refer(transaction, row.seq, references)
     restamp(transaction.cursor, row.seq)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from sync.errors import InputRefused, Problem, json_path, shown
 from sync.json_input import MAX_DEPTH, read_json
+from sync.references import REFERENCE_KEY
 
 if TYPE_CHECKING:
     from sync.operations.operation import Operation
@@ -181,6 +182,8 @@ def _is_text(operation: Operation, keys: Keys) -> bool:
 
     from sync.operations.fields import Payload
 
+    if keys[-1] == REFERENCE_KEY:
+        return True  # the end of an id may look like a number
     here: Any = operation.payload_model()
     for key in keys:
         if isinstance(key, int):

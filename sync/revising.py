@@ -17,9 +17,10 @@ from storage.database import Database, Transaction
 from storage.lifecycle import State
 from storage.locks import FileLock
 from storage.queries import Reader
-from storage.revisions import Said
+from storage.revisions import Aim, Said
 from sync.capture import given_start
 from sync.clock import Clock
+from sync.dependencies import LOCAL, Dependencies, leans, look
 from sync.editing import Change, changed, paths_changed
 from sync.errors import InputRefused, Problem
 from sync.image import SignatureImage
@@ -51,10 +52,11 @@ class NotEdited(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a person wants: single changes, or a whole new body."""
+    """What a person wants: single changes or a whole new body, and another target."""
 
     changes: tuple[Change, ...] = ()
     data: bytes | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ class _Body:
     paths: tuple[str, ...]
     start_at: int | None
     image_name: str | None
+    references: tuple[str, ...]
+    aim: Aim | None
 
 
 def edit(
@@ -150,8 +154,10 @@ def edit(
                 done.skipped.append(before.id)
                 continue
             key = _key(before)
-            twin = body.start_at != before.start_at and revisions.start_is_used(
-                transaction, before, body.start_at
+            twin = (
+                by_kind(before.kind).start_is_ours
+                and body.start_at != before.start_at
+                and revisions.start_is_used(transaction, before, body.start_at)
             )
             done.edits.append(Edit(before.id, before.state, body.paths, key != before.key, twin))
             if not dry_run:
@@ -162,6 +168,8 @@ def edit(
                     start_at=body.start_at,
                     key=key,
                     image_name=body.image_name,
+                    references=body.references,
+                    aim=body.aim,
                     detail=", ".join(body.paths),
                     now=now,
                 )
@@ -183,7 +191,7 @@ def _bodies(
     for id in ids:
         before = revisions.said(transaction, id)
         try:
-            bodies.append((before, _body(before, wanted, given)))
+            bodies.append((before, _body(transaction, before, wanted, given)))
         except InputRefused as refusal:
             of = f"{id[-8:]} " if len(ids) > 1 else ""
             problems += (Problem(f"{of}{each.path}", each.code, each.message) for each in refusal.problems)
@@ -192,7 +200,7 @@ def _bodies(
     return bodies
 
 
-def _body(before: Said, wanted: Wanted, given: Mapping[str, Any] | None) -> _Body:
+def _body(transaction: Transaction, before: Said, wanted: Wanted, given: Mapping[str, Any] | None) -> _Body:
     operation = by_kind(before.kind)
     old = json.loads(before.payload)
     if given is None:
@@ -203,11 +211,36 @@ def _body(before: Said, wanted: Wanted, given: Mapping[str, Any] | None) -> _Bod
     _keep_start(operation, old, data)
     image = _image(before)
     problems = check(operation, data, image)
-    if problems:
-        raise InputRefused(problems)
-    payload, named = complete(operation, data, image=image)
-    start_at = given_start(operation, payload) if operation.start_field else before.start_at
-    return _Body(payload, tuple(paths_changed(old, payload)), start_at, named.name if named else None)
+    found, more = _depends(transaction, operation, before, data, wanted.target)
+    if problems or more:
+        raise InputRefused([*problems, *more])
+    payload, named = complete(operation, data if found is None else found.data, image=image)
+    aim = None
+    if found is not None and wanted.target is not None:
+        aim = Aim(found.target_id, found.target_entry, found.chain_key)
+        if (aim.target_id, aim.target_entry) == (before.target_id, before.target_entry):
+            aim = None
+    return _Body(
+        payload=payload,
+        paths=(*paths_changed(old, payload), *(() if aim is None else ("target",))),
+        start_at=given_start(operation, payload) if operation.start_field else before.start_at,
+        image_name=named.name if named else None,
+        references=() if found is None else found.references,
+        aim=aim,
+    )
+
+
+def _depends(
+    transaction: Transaction, operation: Operation, before: Said, data: dict[str, Any], target: str | None
+) -> tuple[Dependencies | None, list[Problem]]:
+    """What it hangs on from here on, and what is wrong with that; None where it names nothing anew."""
+    if not leans(target, None, data):
+        return None, []
+    if target is None and before.target_entry is not None:
+        target = f"{LOCAL}{before.target_entry}"
+    elif target is None and before.target_id is not None:
+        target = str(before.target_id)
+    return look(transaction, operation, data, target=target, after=before.after_entry, id=before.id)
 
 
 def _keep_start(operation: Operation, old: Mapping[str, Any], data: dict[str, Any]) -> None:

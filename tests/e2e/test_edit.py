@@ -252,6 +252,98 @@ def test_image_is_not_changed_by_what_a_body_says_of_it(device: Device) -> None:
     assert run(device, "db", "check").code == 0
 
 
+def capture_update(device: Device, target: str, **body: Any) -> str:
+    arguments = ("capture", "preventive-update", "--data", "-", "--target", target, "--json")
+    ended = run(device, *arguments, stdin=json.dumps({"description": "moved"} | body))
+    assert ended.code == 0, ended
+    return str(ended.document["id"])
+
+
+def test_update_of_what_was_given_up_goes_to_another_target_and_follows_that_one(
+    device: Device, sandbox: Sandbox
+) -> None:
+    """The first record was a slip and is discarded; its update is meant for the second one."""
+    slip, right = capture(device, 1), capture(device, 2)
+    update = capture_update(device, f"local:{slip}")
+    run(device, "discard", slip, "--reason", "a slip")
+    assert told(device, update)["reason"] == "target_discarded"
+    assert edit(device, update, "--target", f"local:{right[-8:]}")["entries"][0]["changed"] == ["target"]
+    assert (told(device, update)["target"], told(device, update)["state"]) == (f"local:{right}", "parked")
+    run(device, "resync", update)
+    assert sync(device)["delivered"] == 2
+    (patch,) = (each for each in sandbox.state.journal.requests() if each["method"] == "PATCH")
+    assert patch["target"].endswith(f"/{told(device, right)['server_id']}")
+    assert edit_lines(device, update) == ["target"]
+
+
+def edit_lines(device: Device, id: str) -> list[str]:
+    return [each["detail"] for each in told(device, id)["history"] if each["reason"] == "edited"]
+
+
+def test_update_that_was_refused_goes_to_its_new_target_in_full(device: Device, sandbox: Sandbox) -> None:
+    """Its request was fixed with the old number in its path: that must not stand."""
+    capture(device, 1)
+    sync(device)
+    server_id = told(device, run(device, "list", "--json").document[0]["id"])["server_id"]
+    sandbox.faults.add(faults.answer("preventive", 422))
+    update = capture_update(device, "999")
+    sync(device)
+    assert told(device, update)["state"] == "dead"
+    edit(device, update, "--target", str(server_id))
+    run(device, "resync", update)
+    assert sync(device)["delivered"] == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "code"),
+    [
+        ("local:{itself}", "cycle"),
+        ("local:{later}", "cycle"),
+        ("local:{curative}", "target_wrong_kind"),
+        ("local:{other}", "target_creates_nothing"),
+        ("local:nothing", "target_unknown"),
+        ("-5", "target_invalid"),
+    ],
+)
+def test_target_that_cannot_be_is_refused_and_nothing_is_changed(
+    device: Device, target: str, code: str
+) -> None:
+    """`later` is to follow the very update that would wait for its number: neither could ever go."""
+    itself, other = capture_update(device, "5"), capture_update(device, "6")
+    image = device.folder / "signature.png"
+    image.write_bytes(signature_png(1))
+    body = json.dumps(distinct_body(9))
+    arguments = (
+        "capture",
+        "unplanned-preventive",
+        "--data",
+        "-",
+        "--signature",
+        str(image),
+        "--after",
+        itself,
+    )
+    later = run(device, *arguments, "--json", stdin=body).document["id"]
+    plan = {
+        "scheduledStart": "2026-01-02T08:00:00Z",
+        "scheduledEnd": "2026-01-02T09:00:00Z",
+        "anomalyIds": [1],
+        "creationStatus": 1,
+    }
+    curative = run(device, "capture", "curative", "--data", "-", "--json", stdin=json.dumps(plan)).document[
+        "id"
+    ]
+    named = target.format(itself=itself, later=later, curative=curative, other=other)
+    error = refusal(device, itself, "--target", named, "--set", "description=")
+    assert code in {each["code"] for each in error["problems"]}
+    assert (told(device, itself)["target"], told(device, itself)["revisions"]) == (5, [])
+
+
+def test_intervention_that_is_new_takes_no_target(device: Device) -> None:
+    (problem,) = refusal(device, capture(device), "--target", "5")["problems"]
+    assert problem["code"] == "target_not_wanted"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -149,6 +149,9 @@ def test_sixth_kind_needs_one_file_and_one_name(copy: Copy) -> None:
         assert (entry["kind"], entry["state"]) == ("join", "dead")
         assert [each["id"] for each in run("list", "--needs-action")] == [join]
 
+        named = ("--set", f"otherId.$entry={other[-8:]}")
+        edited = run("edit", join, "--set", "reason=same stairs", *named)
+        assert edited["entries"][0]["changed"] == ["reason"]
         run("resync", join)
         run("sync")
         assert {each["state"] for each in run("list")} == {"done"}
@@ -160,6 +163,7 @@ def test_sixth_kind_needs_one_file_and_one_name(copy: Copy) -> None:
         assert [asked.line for asked in joins] == [
             f"PATCH /main/interventions/v2/rs/{ids[one]}/join HTTP/1.1"
         ] * 2
-        assert {asked.body for asked in joins} == {
-            json.dumps({"otherId": ids[other], "reason": "same lift"}, separators=(",", ":")).encode()
-        }
+        assert [asked.body for asked in joins] == [
+            json.dumps({"otherId": ids[other], "reason": reason}, separators=(",", ":")).encode()
+            for reason in ("same lift", "same stairs")
+        ]

@@ -56,6 +56,7 @@ def refused(*settings: str, without: tuple[str, ...] = ()) -> set[tuple[str, str
         ("companyId=1.0", ("companyId",), 1.0),
         ('provider={"firstName": "A"}', ("provider",), {"firstName": "A"}),
         ("site_ids=5", ("site_ids",), 5),
+        ("otherId.$entry=12345678", ("otherId", "$entry"), "12345678"),
     ],
 )
 def test_value_stands_at_its_place_and_text_stays_text(setting: str, path: Any, value: Any) -> None:

@@ -29,6 +29,11 @@ _HELP = "fieldsync edit --help"
 )
 @click.option("--unset", "removals", multiple=True, metavar="PATH", help="Leave this field out; repeatable.")
 @click.option("--data", metavar="FILE", help="A whole new JSON body; - reads standard input.")
+@click.option(
+    "--target",
+    metavar="ID",
+    help="The intervention that it changes: a server id, or local:ENTRY for one not created yet.",
+)
 @click.option("--owner", metavar="NAME", help="Whose they are from now on; only their tokens send them.")
 @click.option(
     "--from", "from_owner", metavar="OWNER", help='All unfinished entries of this owner; "" is nobody\'s.'
@@ -42,6 +47,7 @@ def edit(
     settings: tuple[str, ...],
     removals: tuple[str, ...],
     data: str | None,
+    target: str | None,
     owner: str | None,
     from_owner: str | None,
     dry_run: bool,
@@ -53,9 +59,9 @@ def edit(
     before is kept, and the change is recorded in their history.
     """
     with reported(as_json=as_json, debug=debug):
-        says = bool(settings or removals or data is not None)
+        says = bool(settings or removals or data is not None or target is not None)
         if says == (owner is not None):
-            raise _usage("say what to change: either --set, --unset or --data, or --owner NAME")
+            raise _usage("say what to change: either --set, --unset, --data or --target, or --owner NAME")
         if owner is not None:
             _assign(ids, owner, from_owner, dry_run=dry_run, as_json=as_json)
             return
@@ -65,7 +71,7 @@ def edit(
             raise _usage("give either a whole body with --data, or single places with --set and --unset")
         if data is not None and len(ids) > 1:
             raise _usage("a whole body is for one entry; several would become the same intervention")
-        done = _edit(ids, settings, removals, data, dry_run=dry_run)
+        done = _edit(ids, settings, removals, data, target, dry_run=dry_run)
         if as_json:
             print_json(done.to_json())
         else:
@@ -77,6 +83,7 @@ def _edit(
     settings: tuple[str, ...],
     removals: tuple[str, ...],
     data: str | None,
+    target: str | None,
     *,
     dry_run: bool,
 ) -> Edited:
@@ -86,7 +93,7 @@ def _edit(
 
     rules = load().sync
     try:
-        wanted = _wanted(settings, removals, data)
+        wanted = _wanted(settings, removals, data, target)
         with opened() as (database, clock):
             return revising.edit(
                 database,
@@ -116,17 +123,19 @@ def _edit(
         ) from None
 
 
-def _wanted(settings: tuple[str, ...], removals: tuple[str, ...], data: str | None) -> Wanted:
+def _wanted(
+    settings: tuple[str, ...], removals: tuple[str, ...], data: str | None, target: str | None
+) -> Wanted:
     from sync.editing import read_changes
     from sync.entrypoints.cli.capturing import read_data
     from sync.revising import Wanted
 
     if data is not None:
-        return Wanted(data=read_data(data))
+        return Wanted(data=read_data(data), target=target)
     changes, problems = read_changes(settings, removals)
     if problems:
         raise InputRefused(problems)
-    return Wanted(tuple(changes))
+    return Wanted(tuple(changes), target=target)
 
 
 def _tell_edited(done: Edited, *, dry_run: bool) -> None:
