@@ -133,6 +133,7 @@ LIGHT = (
     "sync.entrypoints.cli.main",
     "sync.entrypoints.cli.output",
     "sync.entrypoints.cli.capturing",
+    "sync.entrypoints.cli.importing",
     "sync.entrypoints.cli.draining",
     "sync.entrypoints.cli.steering",
     "sync.entrypoints.cli.setup",

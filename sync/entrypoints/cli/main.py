@@ -17,6 +17,7 @@ from sync.version import VERSION
 # Command -> module and attribute. One file a group of commands; the order is the one of `--help`.
 COMMANDS: dict[str, tuple[str, str]] = {
     "capture": ("sync.entrypoints.cli.capturing", "capture"),
+    "import": ("sync.entrypoints.cli.importing", "import_file"),
     "sync": ("sync.entrypoints.cli.draining", "sync"),
     "run": ("sync.entrypoints.cli.draining", "run"),
     "status": ("sync.entrypoints.cli.seeing", "status"),
@@ -39,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 _SUMMARIES = {
     "capture": "Make an intervention and its signature durable.",
+    "import": "Capture many interventions from one file.",
     "sync": "Deliver what is due, once, in the foreground.",
     "run": "The worker: deliver by itself, until told to stop.",
     "status": "Where everything stands.",

@@ -1,0 +1,253 @@
+"""`fieldsync import`: a file of many interventions becomes entries; what is wrong in it is told row by row."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sync.entrypoints.cli.exits import Exit
+from sync.entrypoints.cli.output import Failed, explained, plain, print_json, reported
+from sync.errors import InputRefused
+
+if TYPE_CHECKING:
+    from sync.batch.importing import Import, Tally
+    from sync.batch.rejects import Rejects
+    from sync.batch.row import Row
+    from sync.batch.source import Source
+
+_HELP = "fieldsync import --help"
+_AGAIN = "Then import the same file again: what is stored is not stored twice."
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What the command line asks for."""
+
+    file: Path
+    images: Path | None
+    kind: str
+    owner: str | None
+    rejects: Path
+    dry_run: bool
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option(
+    "--images", type=click.Path(path_type=Path), metavar="DIR", help="Where the images are; else beside FILE."
+)
+@click.option(
+    "--kind",
+    metavar="KIND",
+    default="unplanned-preventive",
+    show_default=True,
+    help="Of rows that name none.",
+)
+@click.option("--owner", metavar="NAME", help="Of rows that name nobody; else whose tokens this device has.")
+@click.option(
+    "--rejects", type=click.Path(path_type=Path), metavar="PATH", help="Else FILE.rejects.csv, beside FILE."
+)
+@click.option("--dry-run", is_flag=True, help="Check everything, store nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def import_file(
+    debug: bool,
+    file: Path,
+    images: Path | None,
+    kind: str,
+    owner: str | None,
+    rejects: Path | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Capture many interventions from a CSV or JSON Lines file, one a row.
+
+    Rows with mistakes are written to a file of rejects with line, field and reason; the others are kept. To import a
+    file again adds only what is missing.
+    """
+    with reported(as_json=as_json, debug=debug):
+        place = rejects or file.with_name(file.name + ".rejects.csv")
+        order = _Order(file, images, kind, owner, place, dry_run)
+        tally, written = _import(order, bar=not as_json and sys.stderr.isatty())
+        if as_json:
+            path = None if written is None else str(written)
+            print_json({"schema": 1, **tally.to_json(), "rejects": path, "dry_run": dry_run})
+        else:
+            _tell(tally, written, dry_run=dry_run)
+        sys.exit(_exit_code(tally))
+
+
+def _exit_code(tally: Tally) -> Exit:
+    if not tally.rejected:
+        return Exit.OK
+    return Exit.NEEDS_PERSON if tally.rejected < tally.rows else Exit.REFUSED
+
+
+def _import(order: _Order, *, bar: bool) -> tuple[Tally, Path | None]:
+    from sync.batch.rejects import Rejects
+    from sync.batch.source import Source
+
+    with _explained():
+        _check(order)
+        with Source(order.file) as source:
+            rows = source.rows(default_kind=order.kind)
+            source.must_not_be(order.rejects)
+            rejects = Rejects(order.rejects)
+            try:
+                with _begun(order, rejects) as work:
+                    failed = _run(work, rows, source, bar=bar)
+                    written = _finished(rejects, work.tally, failed)
+            finally:
+                rejects.give_up()
+    return work.tally, written
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What is wrong with the file as a whole, or with the command line."""
+    from sync.errors import UnknownKind
+
+    try:
+        yield
+    except InputRefused as refusal:
+        message = "nothing was stored: the file cannot be imported"
+        raise Failed(
+            Exit.REFUSED, refusal.code, message, problems=refusal.problems, next_command=_HELP
+        ) from None
+    except UnknownKind as unknown:
+        raise Failed(Exit.REFUSED, unknown.code, str(unknown), next_command=_HELP) from None
+
+
+def _check(order: _Order) -> None:
+    from sync.credentials import is_owner
+    from sync.errors import Problem
+    from sync.operations import by_kind
+
+    by_kind(order.kind)
+    if order.owner is not None and not is_owner(order.owner):
+        what = "--owner must be 1 to 100 bytes of printable text."
+        raise InputRefused([Problem("--owner", "owner_invalid", what)])
+
+
+@contextmanager
+def _begun(order: _Order, rejects: Rejects) -> Iterator[Import]:
+    from config.settings import load
+    from sync import app
+    from sync.batch.images import ImageFolder
+    from sync.batch.importing import Import, Rules
+    from sync.batch.preparing import Defaults
+    from sync.clock import Clock
+
+    images = ImageFolder(order.images or order.file.parent)
+    settings = load()
+    rules = Rules(
+        limits=app.image_limits(settings),
+        defaults=Defaults(order.kind, order.owner or app.owner(settings)),
+        reserve_bytes=settings.storage.reserve_mib * 1024 * 1024,
+        dry_run=order.dry_run,
+    )
+    clock = Clock()
+    database = app.open_outbox(settings.storage.dir, clock)
+    try:
+        yield Import(database, rejects, images, rules, clock)
+    finally:
+        database.close()
+
+
+def _run(work: Import, rows: Iterable[Row], source: Source, *, bar: bool) -> Failed | None:
+    """Import the rows; why not all of them, where it ended early."""
+    from storage.errors import StorageProblem
+    from sync.batch.errors import RejectsLost, SourceLost
+
+    try:
+        with _stopping() as stopped, _bar(source, bar) as told:
+            work.run(rows, stopped=stopped, told=told)
+    except StorageProblem as problem:
+        known = explained(problem)
+        assert known is not None, "every storage problem has its exit code"
+        return _early(known.exit_code, known.code, known.message, work.tally, retryable=known.retryable)
+    except SourceLost as lost:
+        return _early(Exit.TEMPORARY, lost.code, str(lost), work.tally, retryable=True)
+    except RejectsLost as lost:
+        return _early(Exit.NOT_STORED, lost.code, str(lost), work.tally, retryable=True)
+    if stopped():
+        return _early(Exit.INTERRUPTED, "interrupted", "interrupted", work.tally, retryable=True)
+    if source.changed():
+        message = f"{source.name} was changed while it was read: wait until it is complete"
+        return _early(Exit.TEMPORARY, "file_changed", message, work.tally, retryable=True)
+    return None
+
+
+def _early(exit_code: Exit, code: str, message: str, tally: Tally, *, retryable: bool) -> Failed:
+    kept = tally.captured + tally.duplicates
+    how_far = f"up to line {tally.last_line}" if tally.last_line else "nothing was read"
+    message = f"{message}. {kept} rows are safe ({how_far}), {tally.captured} of them new. {_AGAIN}"
+    return Failed(exit_code, code, message, next_command="fieldsync status", retryable=retryable)
+
+
+def _finished(rejects: Rejects, tally: Tally, failed: Failed | None) -> Path | None:
+    from sync.batch.errors import RejectsLost
+
+    try:
+        written = rejects.finish()
+    except RejectsLost as lost:
+        failed = failed or _early(Exit.NOT_STORED, lost.code, str(lost), tally, retryable=True)
+    if failed is not None:
+        raise failed
+    return written
+
+
+@contextmanager
+def _stopping() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C and SIGTERM end the import between two transactions; the second Ctrl-C does not wait for that."""
+    asked = False
+
+    def ask(number: int, _: object) -> None:
+        nonlocal asked
+        asked = True
+        signal.signal(number, before[signal.Signals(number)])
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield lambda: asked
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
+
+
+@contextmanager
+def _bar(source: Source, shown: bool) -> Iterator[Callable[[Tally], None]]:
+    """How far the file is read, on a terminal."""
+    if not shown:
+        yield lambda _: None
+        return
+    from sync.entrypoints.cli.bar import reading
+
+    with reading(source.size_bytes) as progress:
+        yield lambda tally: progress(source.bytes_read, tally.rows)
+
+
+def _tell(tally: Tally, written: Path | None, *, dry_run: bool) -> None:
+    for line, problem in tally.first_problems:
+        from sync.batch.rejects import told
+
+        click.echo(plain(f"line {line}: {told(problem.message)}"), err=True)
+    if written is not None:
+        more = "Each of them" if tally.rejected <= len(tally.first_problems) else f"All {tally.rejected}"
+        click.echo(plain(f"{more} with line, field and reason: {written}"), err=True)
+    for warned in tally.warnings.values():
+        lines = ", ".join(map(str, warned.lines)) + (", ..." if warned.count > len(warned.lines) else "")
+        click.echo(plain(f"note: {warned.message} Rows: {warned.count} (line {lines})."), err=True)
+    captured = "would be captured" if dry_run else "captured"
+    click.echo(
+        f"{tally.rows} rows: {tally.captured} {captured}, {tally.duplicates} captured before, {tally.rejected} refused"
+    )

@@ -1,0 +1,238 @@
+"""`fieldsync import`: good rows become entries once, bad rows are told by line and field, whatever else happens."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sync.batch.importing import ROWS_AT_ONCE
+from tests.support.builders import signature_png
+from tests.support.command import Ended, Tablet
+
+
+@pytest.fixture
+def tablet(tmp_path: Path) -> Tablet:
+    (tmp_path / "images").mkdir()
+    for seed in range(3):
+        (tmp_path / "images" / f"{seed}.png").write_bytes(signature_png(seed, width=80, height=30))
+    return Tablet(tmp_path)
+
+
+def unplanned(number: int, **more: Any) -> dict[str, Any]:
+    """A row of its own for each number."""
+    data = {"companyId": number, "siteIds": [1], "ruleIds": [2], "provider": {"firstName": "Zoé"}}
+    return {"id": f"R{number}", "data": data, "signature": f"{number % 3}.png", **more}
+
+
+def plan(**more: Any) -> dict[str, Any]:
+    """A row that needs no image."""
+    data = {
+        "scheduledStart": "2026-05-01T08:00:00Z",
+        "scheduledEnd": "2026-05-01T10:00:00Z",
+        "anomalyIds": [1],
+        "creationStatus": 1,
+    }
+    return {"kind": "curative", "data": data, **more}
+
+
+def batch(tablet: Tablet, rows: Iterable[object], name: str = "batch.jsonl") -> Path:
+    lines = (row if isinstance(row, str) else json.dumps(row) for row in rows)
+    return tablet.file(name, "".join(f"{line}\n" for line in lines).encode())
+
+
+def imported(tablet: Tablet, file: Path, *more: str) -> Ended:
+    return tablet.run("import", str(file), "--images", str(tablet.folder / "images"), *more)
+
+
+def summary(tablet: Tablet, file: Path, *more: str, code: int = 0) -> dict[str, Any]:
+    ended = imported(tablet, file, "--json", *more)
+    assert ended.code == code, ended.out + ended.err
+    document: dict[str, Any] = ended.document
+    return document
+
+
+def rejects(file: Path) -> list[dict[str, str]]:
+    with (file.parent / (file.name + ".rejects.csv")).open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def counts(document: dict[str, Any]) -> tuple[int, int, int, int]:
+    return tuple(document[name] for name in ("rows", "captured", "duplicates", "rejected"))  # type: ignore[return-value]
+
+
+# Idempotence
+
+
+def test_same_file_twice_is_captured_once(tablet: Tablet) -> None:
+    file = batch(tablet, [*(unplanned(number) for number in range(7)), plan(), plan(id="P")])
+    assert counts(summary(tablet, file)) == (9, 9, 0, 0)
+    before = tablet.entries()
+    assert counts(summary(tablet, file)) == (9, 0, 9, 0)
+    assert tablet.entries() == before
+
+
+def test_same_rows_from_another_file_and_format_are_the_same_interventions(tablet: Tablet) -> None:
+    row = unplanned(1)
+    del row["id"]
+    assert summary(tablet, batch(tablet, [row]))["captured"] == 1
+    text = "signature,companyId,siteIds,ruleIds,provider.firstName\n1.png,1,1,2,Zoé\n"
+    assert counts(summary(tablet, tablet.file("other.csv", text.encode()))) == (1, 0, 1, 0)
+
+
+def test_two_equal_rows_without_an_id_are_one_intervention_and_said_so(tablet: Tablet) -> None:
+    rows = [plan() for _ in range(3)]
+    for more in (("--dry-run",), ()):
+        document = summary(tablet, batch(tablet, rows), *more)
+        assert counts(document) == (3, 1, 2, 0)
+        (warning,) = document["warnings"]
+        assert (warning["code"], warning["count"], warning["lines"]) == ("equal_rows", 2, [2, 3])
+    assert summary(tablet, batch(tablet, rows[:1]))["warnings"] == [], "a second import is no mistake"
+
+
+def test_row_id_used_twice_with_other_content_is_refused_by_line(tablet: Tablet) -> None:
+    """Somebody copied a line in the spreadsheet and forgot to change its number."""
+    rows = [unplanned(1), unplanned(2, id="R1"), plan(id="P", after="R1"), unplanned(3)]
+    for more in (("--dry-run",), (), ()):
+        document = summary(tablet, batch(tablet, rows), *more, code=3)
+        assert (document["captured"] + document["duplicates"], document["rejected"]) == (2, 2)
+        found = [
+            (each["line"], each["id"], each["field"], each["code"])
+            for each in rejects(tablet.folder / "batch.jsonl")
+        ]
+        assert found == [("2", "R1", "id", "id_conflict"), ("3", "P", "after", "parent_refused")]
+    (first, _) = tablet.entries()
+    assert json.loads(tablet.payload(first["id"]))["companyId"] == 1, "the first one stays as it is"
+
+
+def test_id_that_is_a_uuid_is_that_of_the_entry(tablet: Tablet) -> None:
+    uuid = "0F8FAD5B-D9CB-469F-A165-70867728950E"
+    assert summary(tablet, batch(tablet, [plan(id=uuid)]))["captured"] == 1
+    assert [entry["id"] for entry in tablet.entries()] == [uuid.lower()]
+
+
+# All kinds
+
+
+def test_all_five_kinds_come_in_from_one_file_and_hang_together(tablet: Tablet) -> None:
+    moved = {"scheduledStart": "2026-05-01T08:00:00Z"}
+    rows = [
+        unplanned(1),
+        plan(id="P"),
+        {"kind": "preventive-update", "target": "local:R1", "data": moved, "id": "M"},
+        {"kind": "training-update", "target": 99, "data": moved, "after": "P", "id": "T"},
+        {
+            "kind": "verification",
+            "target": "local:P",
+            "data": {"decision": 1, "decisionComment": "fine"},
+            "id": "V",
+        },
+    ]
+    for more in (("--dry-run",), ()):
+        assert counts(summary(tablet, batch(tablet, rows), *more)) == (5, 5, 0, 0)
+    first, planned, update, training, verification = tablet.entries()
+    assert (update["target"], training["target"], verification["target"]) == (
+        f"local:{first['id']}", 99, f"local:{planned['id']}",
+    )  # fmt: skip
+    assert training["after"] == planned["id"]
+    assert counts(summary(tablet, batch(tablet, rows))) == (5, 0, 5, 0)
+
+
+def test_rows_hang_on_rows_of_earlier_transactions_and_earlier_files(tablet: Tablet) -> None:
+    assert summary(tablet, batch(tablet, [plan(id="OLD")], "old.jsonl"))["captured"] == 1
+    old = tablet.entries()[0]["id"]
+    check = {"kind": "verification", "data": {"decision": 1, "decisionComment": "fine"}}
+    rows = [plan(id=number) for number in range(ROWS_AT_ONCE + 5)]
+    rows += [
+        {**check, "target": "local:3", "id": "a"},
+        {**check, "target": "local:OLD", "id": "b"},
+        {**check, "target": f"local:{old[-8:].upper()}", "id": "c"},
+        {**check, "target": f"local:{old}", "after": "102", "id": "d"},
+    ]
+    for more in (("--dry-run",), ()):
+        document = summary(tablet, batch(tablet, rows), *more)
+        assert counts(document) == (len(rows), len(rows), 0, 0)
+    assert [entry["target"] for entry in tablet.entries()[-3:]] == [f"local:{old}"] * 3
+
+
+def test_dry_run_tells_what_the_import_will_tell_across_transactions(tablet: Tablet) -> None:
+    moved = {"scheduledStart": "2026-05-01T08:00:00Z"}
+    rows = [plan(id=number) for number in range(ROWS_AT_ONCE + 5)]
+    rows += [
+        {"kind": "training-update", "target": "local:3", "data": moved},
+        plan(id=4, owner="somebody"),
+        {**plan(id=5), "data": {**plan()["data"], "anomalyIds": [2]}},
+        plan(after="nobody"),
+    ]
+    file = batch(tablet, rows)
+    dry = summary(tablet, file, "--dry-run", code=3)
+    told = rejects(file)
+    assert not tablet.entries()
+    wet = summary(tablet, file, code=3)
+    assert {**dry, "dry_run": False} == wet
+    assert told == rejects(file)
+    assert [(each["line"], each["code"]) for each in told] == [
+        ("106", "target_wrong_kind"), ("108", "id_conflict"), ("109", "row_unknown"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "code"),
+    [
+        (plan(after="later"), "after", "row_unknown"),
+        (plan(after="bad"), "after", "parent_refused"),
+        (plan(after="0f8fad5b-d9cb-469f-a165-70867728950e"), "after", "after_unknown"),
+        (plan(target="local:good"), "target", "target_not_wanted"),
+        ({"kind": "verification", "data": {}, "target": "local:good"}, "decision", "missing"),
+        ({"kind": "verification", "data": {}, "target": "good"}, "target", "target_invalid"),
+        ({"kind": "verification", "data": {}}, "target", "target_missing"),
+        ({"kind": "training-update", "data": {}, "target": "local:good"}, "target", "target_wrong_kind"),
+        (plan(kind="curativ"), "kind", "unknown_kind"),
+        (plan(owner="x" * 101), "owner", "owner_invalid"),
+        (plan(signature="1.png"), "signature", "signature_not_wanted"),
+        (unplanned(1, signature="9.png"), "signature", "image_not_found"),
+        (unplanned(1, signature="../images/1.png"), "signature", "image_outside"),
+        (unplanned(1, signature="..\\images\\1.png"), "signature", "image_outside"),
+        (unplanned(1, signature="/etc/hostname"), "signature", "image_outside"),
+        (unplanned(1, signature="C:\\1.png"), "signature", "image_outside"),
+        (unplanned(1, signature="way-out.png"), "signature", "image_outside"),
+        (unplanned(1, signature="pipe.png"), "signature", "image_not_a_file"),
+        (unplanned(1, signature="folder"), "signature", "image_not_a_file"),
+        ({"data": unplanned(1)["data"]}, "signature", "signature_missing"),
+        ("{", "", "broken_json"),
+    ],
+)  # fmt: skip
+def test_bad_row_is_refused_by_field_and_the_others_are_kept(
+    tablet: Tablet, row: object, field: str, code: str
+) -> None:
+    os.mkfifo(tablet.folder / "images" / "pipe.png")
+    (tablet.folder / "images" / "folder").mkdir()
+    (tablet.folder / "secret.png").write_bytes(signature_png(1))
+    (tablet.folder / "images" / "way-out.png").symlink_to(tablet.folder / "secret.png")
+    file = batch(
+        tablet, [plan(id="good"), plan(id="bad", data={}), row, plan(id="later", data=plan()["data"])]
+    )
+    document = summary(tablet, file, code=3)
+    assert (document["captured"], document["rejected"]) == (2, 2)
+    found = [each for each in rejects(file) if each["line"] == "3"]
+    assert (field, code) in [(each["field"], each["code"]) for each in found]
+    assert not any("--" in each["reason"] for each in found), "options of capture mean nothing here"
+    fields = [each["field"] for each in found]
+    assert len(fields) == len(set(fields)), "one thing is not told twice"
+
+
+def test_examples_of_the_documentation_are_imported_as_they_are(tablet: Tablet) -> None:
+    examples = Path(__file__).parents[2] / "docs" / "example"
+    for name, again in (("interventions.csv", 0), ("interventions.jsonl", 0), ("interventions.csv", 3)):
+        ended = tablet.run("import", str(examples / name), "--json")
+        assert (ended.code, counts(ended.document)) == (0, (3, 3 - again, again, 0))
+    assert not list(examples.glob("*.rejects.csv"))
+    first = tablet.entries()[0]
+    assert json.loads(tablet.payload(first["id"]))["provider"]["actionComment"].endswith(
+        ",\ntwo seals replaced"
+    )
