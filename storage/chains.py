@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import and_, bindparam, delete, literal, or_, select, text, update
+from sqlalchemy import and_, bindparam, delete, literal, or_, select, text, union_all, update
 from sqlalchemy.sql.expression import ColumnElement
 
 from storage.database import Transaction
@@ -20,6 +20,8 @@ from storage.prepared import Prepared
 # As many as anybody reads; a suffix that fits more is answered with more characters.
 MOST_CANDIDATES: Final = 10
 _FULL_ID: Final = 36
+# Why an entry is parked whose parent will never have a server id.
+TARGET_DISCARDED: Final = "target_discarded"
 
 
 class Parent(NamedTuple):
@@ -80,6 +82,19 @@ def settled(columns: Any) -> ColumnElement[bool]:
     )
 
 
+_given_up = ENTRY.alias("given_up")
+_LOST: Final = Prepared(
+    select(_given_up.c.seq).where(
+        _given_up.c.id.in_(
+            union_all(
+                select(ENTRY.c.target_entry).where(ENTRY.c.seq == bindparam("wanted")),
+                select(REFERENCE.c.parent).where(REFERENCE.c.entry_seq == bindparam("wanted")),
+            )
+        ),
+        _given_up.c.state == literal("discarded"),
+        _given_up.c.server_id.is_(None),
+    )
+)
 _LINKS: Final = Prepared(
     select(ENTRY.c.seq, ENTRY.c.target_entry, ENTRY.c.after_entry, ENTRY.c.chain_key).where(
         ENTRY.c.id == bindparam("wanted"), ~settled(ENTRY.c)
@@ -165,6 +180,11 @@ def needing(transaction: Transaction, id: str) -> list[int]:
     aimed = transaction.run(_AIMED, parent=id).fetchall()
     naming = transaction.run(_NAMING, parent=id).fetchall()
     return sorted({seq for (seq,) in (*aimed, *naming)})
+
+
+def target_is_lost(transaction: Transaction, seq: int) -> bool:
+    """Whether this entry needs the server id of one that was discarded without it."""
+    return transaction.run(_LOST, wanted=seq).fetchone() is not None
 
 
 def leads_back(transaction: Transaction, id: str, parents: Iterable[str], key: str | None) -> bool:

@@ -6,14 +6,24 @@ No order shortens a settling time, and none turns an entry that may have arrived
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from storage import history
+from storage import chains, history
 from storage.budget import FRESH, FRESH_LOOKS, FRESH_URL
+from storage.chains import TARGET_DISCARDED
 from storage.claims import close_attempts
 from storage.database import Transaction
 from storage.guarded import Held, change, freed, held, move
 from storage.handovers import HANDED_OVER, take_back
 from storage.lifecycle import Event, State
+
+_DOES: Final = {
+    State.PARKED: "released",
+    State.DEAD: "requeued",
+    State.PENDING: "hastened",
+    State.ACCEPTED: "hastened",
+    State.IN_DOUBT: "hastened",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +46,23 @@ def resync(
         return Ordered("skipped", "no such entry")
     if row.lease_owner is not None and (row.lease_expires_at or 0) > now:
         return Ordered("skipped", "it is being delivered right now")
-    match row.state:
-        case State.PARKED if row.reason == HANDED_OVER and not force:
-            return Ordered("skipped", "it was handed over to another device, which may be sending it")
-        case State.PARKED:
-            ordered = Ordered("released")
-        case State.DEAD:
-            ordered = Ordered("requeued")
-        case State.PENDING | State.ACCEPTED | State.IN_DOUBT:
-            ordered = Ordered("hastened")
-        case State.SENDING:
-            return Ordered("skipped", "it was cut off while being sent; the next pass looks into it")
-        case _:
-            return Ordered("skipped", f"it is {row.state}")
+    why_not = _obstacle(transaction, row, force=force)
+    if why_not is not None:
+        return Ordered("skipped", why_not)
+    ordered = Ordered(_DOES[row.state])
     if not dry_run:
         _obey(transaction, row, ordered, now)
     return ordered
+
+
+def _obstacle(transaction: Transaction, row: Held, *, force: bool) -> str | None:
+    if row.state is State.PARKED and row.reason == HANDED_OVER and not force:
+        return "it was handed over to another device, which may be sending it"
+    if row.reason == TARGET_DISCARDED and chains.target_is_lost(transaction, row.seq):
+        return "what it needs was discarded and has no server id"
+    if row.state is State.SENDING:
+        return "it was cut off while being sent; the next pass looks into it"
+    return None if row.state in _DOES else f"it is {row.state}"
 
 
 def _obey(transaction: Transaction, row: Held, ordered: Ordered, now: int) -> None:

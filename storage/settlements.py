@@ -7,20 +7,18 @@ into the history. An acceptance that comes all the same is kept as a receipt (`r
 from __future__ import annotations
 
 import json
-from typing import Final
 
 from storage import chains, history
 from storage.budget import FRESH, FRESH_LOOKS, FRESH_URL
+from storage.chains import TARGET_DISCARDED
 from storage.claims import Moment, Repeatable, rescue_one
 from storage.database import Transaction
 from storage.doubts import adopt
 from storage.errors import EntryHeld, EntryNotFound, IllegalTransition
 from storage.guarded import Held, change, freed, held, move
+from storage.handovers import HANDED_OVER
 from storage.lifecycle import Event, State, next_state
 from storage.records import created_by_another
-
-TARGET_DISCARDED: Final = "target_discarded"
-HANDED_OVER: Final = "handed_over"
 
 
 def arrived(

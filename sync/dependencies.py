@@ -53,13 +53,13 @@ def check_target(operation: Operation, target: str | None) -> list[Problem]:
         if not operation.needs_target:
             return []
         what = f"is missing: {operation.kind} changes an intervention. Give its server id, or local:ENTRY."
-        return [Problem(TARGET_PATH, "target_missing", f"{TARGET_PATH} {what}")]
+        return [Problem(TARGET_PATH, "target_missing", what)]
     if not operation.needs_target:
         what = f"is not wanted: {operation.kind} makes a new intervention. Leave it out."
-        return [Problem(TARGET_PATH, "target_not_wanted", f"{TARGET_PATH} {what}")]
+        return [Problem(TARGET_PATH, "target_not_wanted", what)]
     if _local(target) is None and _server_id(target) is None:
         what = f"is {shown(target)}, and must be the server id of an intervention, or local:ENTRY."
-        return [Problem(TARGET_PATH, "target_invalid", f"{TARGET_PATH} {what}")]
+        return [Problem(TARGET_PATH, "target_invalid", what)]
     return []
 
 
@@ -132,8 +132,9 @@ class _Looking:
         self.problems: list[Problem] = []
 
     def say(self, path: str, code: str, what: str) -> None:
-        name = path.removeprefix("$").removeprefix(".") or "The input"
-        self.problems.append(Problem(path, code, f"{name} {what}"))
+        field = path.removeprefix("$").removeprefix(".")
+        named = what if path.startswith("--") else f"{field} {what}"
+        self.problems.append(Problem(path, code, named))
 
     def target(self, operation: Operation, target: str) -> tuple[int | None, str | None]:
         """The server id or the entry that it means."""

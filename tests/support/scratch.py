@@ -295,3 +295,30 @@ class Scratch:
         seq = self.seq(number)
         with self.database.read() as transaction:
             return digests.intact(transaction.cursor, seq)
+
+    def find(self, number: int, server_id: int) -> None:
+        """A look-up shows that the server has it."""
+        seq = self.seq(number)
+        with self.database.write() as transaction:
+            (doubt,) = (each for each in doubts.in_doubt(transaction) if each.seq == seq)
+            assert doubts.record_found(
+                transaction,
+                doubt,
+                server_id=server_id,
+                status=200,
+                answer="{}",
+                result=Result("Found", "found", 5, status=200),
+                now=self.now,
+            )
+
+    def say_arrived(self, number: int, server_id: int) -> None:
+        """A person says that the server has it."""
+        moment = claims.Moment(self.now, 2_000, "boot-1")
+        with self.database.write() as transaction:
+            settlements.arrived(
+                transaction,
+                entry_id(number),
+                server_id,
+                moment=moment,
+                repeatable=lambda kind, body: False,
+            )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from storage import claims, owing, readiness, waits
+from storage import chains, claims, overview, owing, readiness, story, waits
 from storage.prepared import Prepared
 from storage.queries import Reader
 from storage.readiness import (
@@ -86,11 +86,54 @@ def test_dependencies_are_looked_up_by_their_keys(scratch: Scratch) -> None:
     steps = "\n".join(plan(scratch, sql_of(scratch, due_sends_statement(Filter()))))
     for step in (
         "SEARCH earlier USING INDEX ix_entry_chain (chain_key=? AND seq<?)",
+        "SEARCH later USING INDEX ix_entry_chain (chain_key=? AND seq>?)",
+        "SEARCH reference USING COVERING INDEX sqlite_autoindex_reference_1 (entry_seq=?)",
+        "SEARCH named USING INDEX sqlite_autoindex_entry_1 (id=?)",
         "SEARCH previous USING INDEX sqlite_autoindex_entry_1 (id=?)",
         "SEARCH parent USING INDEX sqlite_autoindex_entry_1 (id=?)",
         "SEARCH control USING INDEX sqlite_autoindex_control_1 (key=?)",
     ):
         assert step in steps
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        ("_IN_CHAIN", ["SEARCH entry USING COVERING INDEX ix_entry_chain (chain_key=?)"]),
+        ("_BEFORE", ["SEARCH entry USING INDEX ix_entry_chain (chain_key=? AND seq<?)"]),
+        ("_AIMED", ["SEARCH entry USING INDEX ix_entry_target (target_entry=?)"]),
+        (
+            "_NAMING",
+            [
+                "SEARCH reference USING INDEX ix_reference_parent (parent=?)",
+                "SEARCH entry USING INTEGER PRIMARY KEY (rowid=?)",
+            ],
+        ),
+        ("_MAKER", ["SEARCH entry USING INDEX ux_entry_created (server_id=?)"]),
+        ("_ENTRY", ["SEARCH entry USING INDEX sqlite_autoindex_entry_1 (id=?)"]),
+        ("_PURGED", ["SEARCH purged USING INDEX sqlite_autoindex_purged_1 (id=?)"]),
+    ],
+)
+def test_chain_is_found_by_its_key_and_children_by_their_parent(
+    scratch: Scratch, name: str, steps: list[str]
+) -> None:
+    assert plan(scratch, sql_of(scratch, vars(chains)[name])) == steps
+
+
+def test_blockers_of_one_entry_are_looked_up_by_their_keys(scratch: Scratch) -> None:
+    for sql, steps in plans_of(scratch, lambda reader: story._blockers(reader, 9)).items():
+        wrong = [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step]
+        assert wrong == [], sql
+
+
+def test_those_behind_held_entries_are_found_from_the_held_ones(scratch: Scratch) -> None:
+    """Few are held; what stands behind them is found by index, and no chain is read from its beginning."""
+    (steps,) = plans_of(scratch, overview.behind_held).values()
+    reads = [step for step in steps if step.startswith(("SCAN", "SEARCH"))]
+    for index in ("ix_entry_after", "ix_entry_chain", "ix_entry_target", "ix_reference_parent"):
+        assert any(index in step for step in reads), (index, steps)
+    scans = [step for step in reads if step.startswith("SCAN") and "ix_entry_needs_action" not in step]
+    assert scans == []
 
 
 def test_claim_of_uploads_walks_what_is_owed_by_expiry(scratch: Scratch) -> None:
