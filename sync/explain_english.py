@@ -214,7 +214,8 @@ _OURS: Final = {
     "handed_over": _held(
         "Where the bundle was imported, it is delivered from there. When it is, give it up here: "
         "fieldsync discard {id} --reason delivered-elsewhere",
-        "Where the bundle was never imported and is lost, take it back; were it imported after all, both devices would "
+        "Where the bundle was imported nowhere, take it back with it: fieldsync import FILE",
+        "Where such a bundle is lost, take it back without; were it imported after all, both devices would "
         "send it: fieldsync resync {id} --force",
         what="It was handed over to another device in a bundle, so this device does not send it.",
         command="fieldsync list --state parked",

@@ -84,7 +84,15 @@ def import_bundle(path: Path, secret: Secret, *, owner: str | None, dry_run: boo
     from sync.bundle.taking import take_in
     from sync.clock import Clock
     from sync.commands import worker
+    from sync.credentials import is_owner
 
+    if owner is not None and not is_owner(owner):
+        raise Failed(
+            Exit.REFUSED,
+            "owner_invalid",
+            "an owner is 1 to 100 bytes of printable text",
+            next_command=_IMPORT_HELP,
+        )
     with _told(_IMPORT_HELP):
         opener = _opener(secret)
         settings = load()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sync.entrypoints.cli.bundling import Secret, import_bundle, is_bundle, secret_options
 from sync.entrypoints.cli.exits import Exit
 from sync.entrypoints.cli.output import Failed, explained, plain, print_json, reported
 from sync.errors import InputRefused
@@ -54,6 +55,7 @@ class _Order:
 @click.option(
     "--rejects", type=click.Path(path_type=Path), metavar="PATH", help="Else FILE.rejects.csv, beside FILE."
 )
+@secret_options
 @click.option("--dry-run", is_flag=True, help="Check everything, store nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
@@ -64,6 +66,9 @@ def import_file(
     kind: str,
     owner: str | None,
     rejects: Path | None,
+    passphrase_file: Path | None,
+    passphrase_stdin: bool,
+    key_file: Path | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -71,8 +76,28 @@ def import_file(
 
     Rows with mistakes are written to a file of rejects with line, field and reason; the others are kept. To import a
     file again adds only what is missing.
+
+    A bundle that `fieldsync export` made is taken in as a whole, or not at all.
     """
     with reported(as_json=as_json, debug=debug):
+        secret = Secret(passphrase_file, passphrase_stdin, key_file)
+        if is_bundle(file):
+            if images is not None or rejects is not None:
+                raise Failed(
+                    Exit.REFUSED,
+                    "usage",
+                    "a bundle has its images inside, and no rejects",
+                    next_command=_HELP,
+                )
+            import_bundle(file, secret, owner=owner, dry_run=dry_run, as_json=as_json)
+            return
+        if secret.given:
+            raise Failed(
+                Exit.REFUSED,
+                "not_a_bundle",
+                f"{file} is not a bundle, and needs no secret",
+                next_command=_HELP,
+            )
         place = rejects or file.with_name(file.name + ".rejects.csv")
         order = _Order(file, images, kind, owner, place, dry_run)
         tally, written = _import(order, bar=not as_json and sys.stderr.isatty())
