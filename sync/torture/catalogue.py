@@ -6,7 +6,15 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
-from sync.torture import chain_faults, clock_faults, lease_faults, process_faults, upload_faults, wire_faults
+from sync.torture import (
+    chain_faults,
+    change_faults,
+    clock_faults,
+    lease_faults,
+    process_faults,
+    upload_faults,
+    wire_faults,
+)
 from sync.torture.stale_writes import stale_writes
 from sync.torture.trial import Trial
 
@@ -68,5 +76,8 @@ _ALL: Final[tuple[Act, ...]] = (
     clock_faults.reboot,
     chain_faults.chain_disturbed,
     chain_faults.chain_killed,
+    change_faults.change_lost,
+    change_faults.changed_before_known,
+    change_faults.change_killed,
 )
 FAULTS: Final[dict[str, Act]] = {act.__name__: act for act in _ALL}

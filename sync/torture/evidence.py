@@ -13,10 +13,12 @@ from storage.signatures import read_signature
 from storage.story import story
 from sync.explain import explain
 from sync.payload import to_body
+from sync.sandbox.rows import mails
 from sync.sandbox.server import Sandbox
-from sync.torture.invariants import Arrived, Facts
+from sync.torture.invariants import Arrived, Edit, Facts
 from sync.torture.leaks import leaks, secrets_of
 from sync.torture.trial import ORDERLY, Trial, Violation
+from sync.torture.visits import change_number
 
 
 def facts_of(trial: Trial) -> Facts:
@@ -47,7 +49,15 @@ def facts_of(trial: Trial) -> Facts:
             if signature is not None:
                 images[id] = signature.data
     return Facts(
-        list(trial.taken.values()), entries, images, claimed, _arrived(trial.sandbox), status, listed
+        list(trial.taken.values()),
+        entries,
+        images,
+        claimed,
+        _arrived(trial.sandbox),
+        status,
+        listed,
+        list(trial.changes.values()),
+        _edits(trial.sandbox),
     )
 
 
@@ -65,6 +75,14 @@ def _arrived(sandbox: Sandbox) -> list[Arrived]:
             )
         )
     return found
+
+
+def _edits(sandbox: Sandbox) -> list[Edit]:
+    return [
+        Edit(number, edit["id"], mails(edit["body"]))
+        for edit in sandbox.state.edits()
+        if (number := change_number(edit["body"])) is not None
+    ]
 
 
 def leaks_of(trial: Trial) -> list[Violation]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sync.torture.trial import Violation
-from sync.torture.visits import Taken
+from sync.torture.visits import Change, Taken
 
 _UNDELIVERED: Final = frozenset({"pending", "sending", "in_doubt", "accepted", "parked", "dead"})
 
@@ -30,6 +30,15 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """One change that the server carried out, in the order in which it did, and how many people it mailed."""
+
+    number: int
+    server_id: int
+    mails: int
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Both sides at the end of a round. `entries` has the story of each entry, with what is `explained` about it.
 
@@ -43,6 +52,8 @@ class Facts:
     arrived: Sequence[Arrived]
     status: Mapping[str, Any]
     listed: Sequence[Mapping[str, Any]]
+    changes: Sequence[Change] = ()
+    edits: Sequence[Edit] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,8 @@ def judge(facts: Facts) -> list[Violation]:
         *_doubled(facts),
         *_unproven(facts, by_key),
         *_out_of_order(facts, by_key),
+        *_changes(facts),
+        *_changes_out_of_order(facts),
         *_unexplained(facts),
         *_miscounted(facts),
     ]
@@ -86,7 +99,7 @@ def tally(facts: Facts, violations: Sequence[Violation]) -> Tally:
     states = Counter(str(entry["state"]) for entry in facts.entries.values())
     wrong = Counter(each.invariant for each in violations)
     return Tally(
-        captured=len(facts.taken),
+        captured=len(facts.taken) + len(facts.changes),
         delivered=states["done"],
         in_doubt=states["in_doubt"],
         needs_action=states["parked"] + states["dead"],
@@ -174,6 +187,37 @@ def _out_of_order(facts: Facts, by_key: Mapping[str, Sequence[Arrived]]) -> Foun
         before = [record.server_id for record in by_key.get(taken.after, ())]
         if not before or min(before) > mine:
             yield "order", f"{taken.id[-8:]} arrived before {taken.after[-8:]}, which it comes after"
+
+
+def _changes(facts: Facts) -> Found:
+    for change in facts.changes:
+        entry, name = facts.entries.get(change.id), change.id[-8:]
+        if entry is None:
+            yield "lost", f"the change {name} was acknowledged and is not there any more"
+            continue
+        if entry["state"] not in _UNDELIVERED | {"done"}:
+            yield "lost", f"the change {name} is {entry['state']}, and nobody ordered that"
+        if hashlib.sha256(entry["body"]).hexdigest() != change.body_sha256:
+            yield "lost", f"the payload of the change {name} is not the one captured"
+        edits = [edit for edit in facts.edits if edit.number == change.number]
+        target = facts.entries.get(change.target, {}).get("server_id")
+        if entry["state"] == "done" and not edits:
+            yield "unproven", f"the change {name} counts as delivered, and the server never carried it out"
+        if any(edit.server_id != target for edit in edits):
+            yield "unproven", f"the change {name} was carried out on another intervention than {target}"
+        mailed = sum(edit.mails for edit in edits)
+        if mailed > change.mails:
+            yield "duplicate", f"the change {name} mailed {mailed} times"
+
+
+def _changes_out_of_order(facts: Facts) -> Found:
+    carried_out: dict[int, list[int]] = {}
+    for edit in facts.edits:
+        carried_out.setdefault(edit.server_id, []).append(edit.number)
+    for server_id, numbers in carried_out.items():
+        # A repeat of the last one changes nothing; one of an earlier one takes the later one back.
+        if numbers != sorted(numbers):
+            yield "order", f"intervention {server_id} was changed in the order {numbers}"
 
 
 def _unexplained(facts: Facts) -> Found:

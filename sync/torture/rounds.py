@@ -81,7 +81,11 @@ class Torture:
             violations += [*judge(facts), *leaks_of(trial)]
         if not violations and not self._keep:
             shutil.rmtree(place)
-        figures = tally(facts, violations) if facts is not None else Tally(captured=len(trial.taken))
+        figures = (
+            tally(facts, violations)
+            if facts is not None
+            else Tally(captured=len(trial.taken) + len(trial.changes))
+        )
         return Played(
             hand,
             figures,

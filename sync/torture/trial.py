@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -22,12 +23,24 @@ from storage.story import story
 from sync.capture import Input, capture, check_input
 from sync.clock import Clock
 from sync.ids import uuid7
+from sync.payload import to_body
 from sync.sandbox.faults import Fault
 from sync.sandbox.server import Sandbox
 from sync.torture.fate import Plan
 from sync.torture.nursery import COMMAND_WITHIN_S, Hung, Nursery, Run
 from sync.torture.pace import HURRIED, NONE, Settings, variables
-from sync.torture.visits import KIND, LIMITS, Taken, Visit, hand_in, is_of, taken
+from sync.torture.visits import (
+    CHANGE_KIND,
+    KIND,
+    LIMITS,
+    Change,
+    Taken,
+    Visit,
+    change_body,
+    hand_in,
+    is_of,
+    taken,
+)
 
 # What a drain may end with where nothing went wrong inside the program: see the exit codes.
 ORDERLY: Final = frozenset({0, 3, 4, 5})
@@ -54,6 +67,7 @@ class Trial:
     numbers: Iterator[int]
     violations: list[Violation] = field(default_factory=list)
     taken: dict[str, Taken] = field(default_factory=dict)
+    changes: dict[str, Change] = field(default_factory=dict)
     secrets: set[str] = field(default_factory=set)
     # Entries whose creation the server has told in an answer that was of no use otherwise, and in answer to which
     # request.
@@ -105,6 +119,18 @@ class Trial:
         new_id = str(uuid7(self._clock.now_ms(), os.urandom))
         captured = capture(database, checked, clock=self._clock, new_id=new_id, owner=None)
         return captured.id, visit
+
+    def change(self, target: str, *, mails: bool) -> str:
+        """One change of the intervention that the entry `target` makes, by its local id; the change's own."""
+        number = next(self.numbers)
+        body = change_body(number, mails=mails)
+        given = Input(CHANGE_KIND, json.dumps(body).encode(), target=f"local:{target}")
+        new_id = str(uuid7(self._clock.now_ms(), os.urandom))
+        with self.database() as database:
+            capture(database, check_input(given, LIMITS), clock=self._clock, new_id=new_id, owner=None)
+        digest = hashlib.sha256(to_body(body)).hexdigest()
+        self.changes[new_id] = Change(new_id, target, number, mails, digest)
+        return new_id
 
     def captures(self, count: int) -> list[str]:
         return [self.capture() for _ in range(count)]

@@ -16,6 +16,7 @@ from sync.instants import instant_text
 from sync.payload import to_body
 
 KIND: Final = "unplanned-preventive"
+CHANGE_KIND: Final = "preventive-update"
 LIMITS: Final = ImageLimits(max_bytes=2 * 1024 * 1024, max_pixels=4_000_000)
 _IMAGES: Final = 12
 
@@ -37,6 +38,29 @@ class Taken:
     image: bytes
     mime_type: str
     after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One acknowledged change of an intervention of this device. Later ones have higher numbers; `mails` one mail."""
+
+    id: str
+    target: str
+    number: int
+    mails: bool
+    body_sha256: str
+
+
+def change_body(number: int, *, mails: bool) -> dict[str, Any]:
+    """The change with this number, which its description tells."""
+    body: dict[str, Any] = {"description": f"change {number}", "creationStatus": number % 3}
+    return body | ({"sendUpdateEmailToCurrentAssignee": True} if mails else {})
+
+
+def change_number(body: Mapping[str, Any]) -> int | None:
+    """Which change this body is of; None where it is of none."""
+    words = str(body.get("description", "")).split()
+    return int(words[1]) if len(words) == 2 and words[0] == "change" else None
 
 
 def hand_in(number: int, folder: Path, now: datetime) -> Visit:

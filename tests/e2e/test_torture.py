@@ -117,6 +117,12 @@ BUGS: dict[str, Bug] = {
         '            return Uploaded(reason="uploaded", status=exchange.status, etag=md5_hex)',
         ("etag_wrong", "etag_missing"),
     ),
+    "a_change_mails_again": Bug(
+        "sync/operations/preventive_update.py",
+        '    if rest.get("sendUpdateEmailToCurrentAssignee"):\n',
+        "    if False:\n",
+        ("change_lost",),
+    ),
     "the_lease_always_stands": Bug(
         "storage/claims.py",
         "return row is not None and row[0] is not None and row[0] > now",

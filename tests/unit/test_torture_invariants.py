@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from sync.torture.invariants import Arrived, Facts, Tally, judge, tally
+from sync.torture.invariants import Arrived, Edit, Facts, Tally, judge, tally
 from sync.torture.leaks import leaks, secrets_of
-from sync.torture.visits import Taken
+from sync.torture.visits import Change, Taken
 
 BODY = b'{"companyId":1}'
 DIGEST = hashlib.sha256(BODY).hexdigest()
@@ -82,6 +82,30 @@ def test_round_that_kept_every_promise_is_clean() -> None:
     assert found(facts()) == set()
 
 
+CHANGE, CHANGES_BODY = "id-change", b'{"description":"change 8"}'
+
+
+def changed(*edits: Edit, **entry_changes: Any) -> Facts:
+    """The first one changed twice, by 7 (which is not looked at closer) and by 8, which mails somebody."""
+    digest = hashlib.sha256(CHANGES_BODY).hexdigest()
+    known = facts().entries | {CHANGE: entry("done", body=CHANGES_BODY) | entry_changes}
+    listed = [{"id": id, "state": each["state"]} for id, each in known.items()]
+    done = sum(each["state"] == "done" for each in known.values())
+    status = facts().status | {"counts": {"done": done, "parked": len(known) - done}}
+    return facts(
+        entries=known,
+        listed=listed,
+        status=status | {"needs_action": len(known) - done},
+        changes=[Change(CHANGE, FIRST, 8, True, digest)],
+        edits=edits,
+    )
+
+
+def test_changes_in_order_are_clean() -> None:
+    assert found(changed(Edit(7, 1001, 0), Edit(7, 1001, 0), Edit(8, 1001, 1), Edit(8, 1001, 0))) == set()
+    assert tally(changed(Edit(8, 1001, 1)), []).captured == 4
+
+
 LIES: dict[str, tuple[str, Callable[[], Facts]]] = {
     "entry gone": ("lost", lambda: facts(entries=entries(parked=None))),
     "image gone": ("lost", lambda: facts(images={})),
@@ -110,6 +134,14 @@ LIES: dict[str, tuple[str, Callable[[], Facts]]] = {
     "another's server id": ("unproven", lambda: facts(entries=entries(first={"server_id": 1002}))),
     "overtaken": ("order", lambda: facts(arrived=[arrived(FIRST, 1005), arrived(SECOND, 1002)])),
     "overtook what never arrived": ("order", lambda: facts(arrived=[arrived(SECOND, 1002)])),
+    "change gone": ("lost", lambda: facts(changes=changed().changes)),
+    "change not the one captured": ("lost", lambda: changed(Edit(8, 1001, 1), body=b"{}")),
+    "change given up by nobody": ("lost", lambda: changed(state="discarded")),
+    "change that never arrived": ("unproven", lambda: changed(Edit(7, 1001, 0))),
+    "change of another": ("unproven", lambda: changed(Edit(8, 1002, 1))),
+    "mailed twice": ("duplicate", lambda: changed(Edit(8, 1001, 1), Edit(8, 1001, 1))),
+    "changes swapped": ("order", lambda: changed(Edit(8, 1001, 1), Edit(7, 1001, 0))),
+    "earlier change repeated": ("order", lambda: changed(Edit(7, 1001, 0), Edit(8, 1001, 1), Edit(7, 1001, 0))),
     "no reason": ("unexplained", lambda: facts(entries=entries(parked={"reason": None}))),
     "still sending": ("stuck", lambda: facts(entries=entries(parked={"state": "sending"}))),
     "still claimed": ("stuck", lambda: facts(held=[PARKED])),
