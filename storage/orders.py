@@ -28,7 +28,10 @@ _DOES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """What an order did to one entry: `did` is hastened, released, requeued or skipped; `why` says why skipped."""
+    """What an order did to one entry: `did` is hastened, released, requeued or skipped; `why` says why skipped.
+
+    `why` is HANDED_OVER where one was released that another device may be sending.
+    """
 
     did: str
     why: str = ""
@@ -49,7 +52,7 @@ def resync(
     why_not = _obstacle(transaction, row, force=force)
     if why_not is not None:
         return Ordered("skipped", why_not)
-    ordered = Ordered(_DOES[row.state])
+    ordered = Ordered(_DOES[row.state], HANDED_OVER if row.reason == HANDED_OVER else "")
     if not dry_run:
         _obey(transaction, row, ordered, now)
     return ordered

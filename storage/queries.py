@@ -161,14 +161,19 @@ class Reader:
         """The rows of one statement, each as a mapping of `columns`."""
         return [dict(zip(columns, row, strict=True)) for row in self._all(sql, values)]
 
-    def ids_for_resync(self, states: tuple[str, ...], reason: str | None) -> list[str]:
-        """Ids, in capture order, of what a person can order to go on; narrowed by state and reason where given."""
+    def ids_for_resync(
+        self, states: tuple[str, ...], reason: str | None, kinds: tuple[str, ...] = ()
+    ) -> list[str]:
+        """Ids, in capture order, of what a person can order to go on; narrowed by what is given."""
         wanted = [state for state in (states or STATES) if state not in ("done", "discarded")]
         sql = f"SELECT id FROM entry WHERE state IN ({', '.join('?' * len(wanted))})"  # noqa: S608  only marks
         values: list[Any] = list(wanted)
         if reason is not None:
             sql += " AND reason = ?"
             values.append(reason)
+        if kinds:
+            sql += f" AND kind IN ({', '.join('?' * len(kinds))})"
+            values.extend(kinds)
         return [row[0] for row in self._all(f"{sql} ORDER BY seq", values)]
 
     def resolve(self, suffix: str) -> str:

@@ -106,13 +106,8 @@ _SAME_START: Final = Prepared(
 _ADD_REVISION: Final = inserts(
     REVISION, ("entry_seq", "n", "at", "payload", "payload_sha256", "idempotency_key")
 )
-# The next send builds its request from what the entry says then.
-_UNSENT: Final = dict.fromkeys(
-    (
-        "request_path", "request_body", "request_digest", "first_sent_at", "last_sent_at",
-        "first_sent_server_at", "last_sent_server_at",
-    )
-)  # fmt: skip
+# The next send builds its request from what the entry says then. That it was sent before stays known.
+_UNSENT: Final = dict.fromkeys(("request_path", "request_body", "request_digest"))
 
 
 def said(transaction: Transaction, id: str) -> Said:

@@ -19,30 +19,40 @@ from sync.holds import pause_queue
 
 _BATCH: Final = 200
 PERSON: Final = "person"
+SENT_TWICE: Final = (
+    "It goes on from here. Where its bundle was imported on another device, that one sends it as well, and the server "
+    "gets it twice."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which entries a resync is about; none named and nothing else: the waits of all."""
+    """Which entries a resync is about; none named and nothing else: the waits of all.
+
+    `force` also lets go on what was handed over to another device.
+    """
 
     ids: tuple[str, ...] = ()
     all: bool = False
     states: tuple[str, ...] = ()
     reason: str | None = None
+    kinds: tuple[str, ...] = ()
+    force: bool = False
 
     @property
     def named(self) -> bool:
-        return bool(self.ids or self.all or self.states or self.reason)
+        return bool(self.ids or self.all or self.states or self.reason or self.kinds)
 
 
 @dataclass(slots=True)
 class Resynced:
-    """What a resync did, in the shape of `resync --json`."""
+    """What a resync did, in the shape of `resync --json`. `taken_back`: ids that another device may be sending too."""
 
     hastened: int = 0
     released: int = 0
     requeued: int = 0
     skipped: list[dict[str, str]] = field(default_factory=list)
+    taken_back: list[str] = field(default_factory=list)
     drain: str = "none"
 
     def to_json(self) -> dict[str, Any]:
@@ -52,6 +62,9 @@ class Resynced:
             "released": self.released,
             "requeued": self.requeued,
             "skipped": self.skipped,
+            "warnings": [
+                {"id": id, "code": "may_be_sent_twice", "message": SENT_TWICE} for id in self.taken_back
+            ],
             "drain": self.drain,
         }
 
@@ -68,11 +81,15 @@ def resync(database: Database, selection: Selection, clock: Clock, *, dry_run: b
     for first in range(0, len(selected), _BATCH):
         with database.write() as transaction:
             for id in selected[first : first + _BATCH]:
-                ordered = orders.resync(transaction, id, now=clock.now_ms(), dry_run=dry_run)
+                ordered = orders.resync(
+                    transaction, id, now=clock.now_ms(), dry_run=dry_run, force=selection.force
+                )
                 if ordered.did == "skipped":
                     done.skipped.append({"id": id, "why": ordered.why})
                 else:
                     setattr(done, ordered.did, getattr(done, ordered.did) + 1)
+                    if ordered.why:
+                        done.taken_back.append(id)
     with database.write() as transaction:
         if not selection.named:
             done.hastened = waits.forget_waits(transaction, dry_run=dry_run)
@@ -90,7 +107,7 @@ def _selected(database: Database, selection: Selection) -> list[str]:
         reader = Reader(transaction.cursor)
         if selection.ids:
             return [reader.resolve(suffix) for suffix in dict.fromkeys(selection.ids)]
-        return reader.ids_for_resync(selection.states, selection.reason)
+        return reader.ids_for_resync(selection.states, selection.reason, selection.kinds)
 
 
 def pause(database: Database, reason: str | None, clock: Clock) -> bool:

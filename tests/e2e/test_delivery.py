@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from storage import handovers
+from storage.database import Database
 from storage.folder import StorageFolder
 from storage.locks import FileLock
 from storage.queries import reading
@@ -28,7 +30,7 @@ SUMMARY = {
     "schema",
     "delivered", "sent", "uploaded", "waiting", "in_doubt", "needs_action", "stopped_by", "duration_s",
 }  # fmt: skip
-RESYNC = {"schema", "hastened", "released", "requeued", "skipped", "drain"}
+RESYNC = {"schema", "hastened", "released", "requeued", "skipped", "warnings", "drain"}
 
 
 @pytest.fixture
@@ -397,6 +399,7 @@ def test_parked_entry_goes_on_where_it_was(device: Device, sandbox: Sandbox) -> 
         "released": 1,
         "requeued": 0,
         "skipped": [],
+        "warnings": [],
         "drain": "none",
     }
     assert states(device) == [("accepted", None)]
@@ -488,13 +491,16 @@ SELECTIONS = {
     "--reason upload_forbidden": (0, 1, 0),
     "--reason attempts_exhausted": (0, 0, 0),
     "--state dead --reason upload_forbidden": (0, 0, 0),
+    "--kind unplanned-preventive": (1, 1, 1),
+    "--kind curative": (0, 0, 0),
+    "--kind curative --kind unplanned-preventive --reason refused": (0, 0, 1),
 }
 
 
 def ordered(selection: str) -> dict[str, Any]:
     """What `resync --json` has to say to this selection of the three."""
     numbers = dict(zip(("hastened", "released", "requeued"), SELECTIONS[selection], strict=True))
-    return {"schema": 1, **numbers, "skipped": [], "drain": "none"}
+    return {"schema": 1, **numbers, "skipped": [], "warnings": [], "drain": "none"}
 
 
 def test_dry_run_says_what_each_selection_would_do_and_does_nothing(device: Device, sandbox: Sandbox) -> None:
@@ -553,6 +559,41 @@ def test_ids_and_a_selection_together_are_refused(device: Device) -> None:
     (id,) = device.capture_many(1)
     ended = run(device, "resync", id, "--all", "--json")
     assert (ended.code, ended.error["code"]) == (2, "usage")
+
+
+def test_kind_that_does_not_exist_is_refused(device: Device) -> None:
+    told = run(device, "resync", "--kind", "curativ", "--json")
+    assert (told.code, told.error["code"]) == (2, "unknown_kind")
+
+
+def hand_over(device: Device, *ids: str) -> None:
+    """Give entries to another device, as an export does before it writes its file."""
+    database = Database(StorageFolder(device.storage))
+    try:
+        with database.write() as transaction:
+            handovers.hand_over(transaction, list(ids), "a-bundle", now=1)
+    finally:
+        database.close()
+
+
+def test_what_was_handed_over_goes_on_only_by_name_and_force_and_with_a_warning(device: Device) -> None:
+    """Another device may be sending them: one order for everything must not send them twice."""
+    ids = device.capture_many(2)
+    hand_over(device, *ids)
+    for selection in (["--all"], ["--state", "parked"], ["--reason", "handed_over"], ids):
+        done = resync(device, *selection)
+        assert ([each["id"] for each in done["skipped"]], done["released"]) == (ids, 0)
+    for more in (["--all"], ["--state", "parked"], []):
+        refused = run(device, "resync", "--force", *more, "--json")
+        assert (refused.code, refused.error["code"]) == (2, "usage")
+    assert resync(device, ids[0], "--force", "--dry-run")["released"] == 1
+    assert states(device) == [("parked", "handed_over")] * 2
+    done = resync(device, ids[0], "--force")
+    assert [(each["id"], each["code"]) for each in done["warnings"]] == [(ids[0], "may_be_sent_twice")]
+    assert states(device) == [("pending", None), ("parked", "handed_over")]
+    ended = run(device, "resync", ids[1], "--force")
+    assert f"warning: {ids[1][-8:]}: " in ended.err
+    assert "twice" in ended.err
 
 
 def test_resync_says_what_to_run_where_no_worker_is(device: Device) -> None:

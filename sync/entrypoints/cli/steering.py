@@ -17,6 +17,12 @@ _STATES = ("pending", "sending", "in_doubt", "accepted", "parked", "dead")
     "--state", "states", multiple=True, type=click.Choice(_STATES), help="All entries in this state."
 )
 @click.option("--reason", metavar="CODE", help="All entries that wait for this reason.")
+@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="All entries of this kind; repeatable.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="With IDs: also what was handed over to another device, which may be sending it.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
@@ -26,12 +32,14 @@ def resync(
     all_: bool,
     states: tuple[str, ...],
     reason: str | None,
+    kinds: tuple[str, ...],
+    force: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Go on now: forget the waits. With a selection, also release what is parked and requeue what is dead.
 
-    An entry in doubt is never sent again by this.
+    Several selections narrow each other. An entry in doubt is never sent again by this.
     """
     with reported(as_json=as_json, debug=debug):
         from difflib import get_close_matches
@@ -40,13 +48,14 @@ def resync(
         from sync.entrypoints.cli.outbox import opened
         from sync.explain import known_reasons
 
-        if ids and (all_ or states or reason):
-            raise Failed(
-                Exit.REFUSED,
-                "usage",
-                "give either IDs or a selection",
-                next_command="fieldsync resync --help",
-            )
+        if ids and (all_ or states or reason or kinds):
+            raise _usage("give either IDs or a selection")
+        if force and not ids:
+            raise _usage("--force is for entries that are named by their IDs, one by one")
+        for kind in kinds:
+            from sync.operations import by_kind
+
+            by_kind(kind)
         if reason is not None and reason not in known_reasons():
             # A slip of the pen must not look like "nothing to do".
             near = get_close_matches(reason, known_reasons(), 1)
@@ -57,7 +66,7 @@ def resync(
                 f"no entry can wait for {reason!r}{hint}",
                 next_command="fieldsync status",
             )
-        selection = commands.Selection(ids, all_, states, reason)
+        selection = commands.Selection(ids, all_, states, reason, kinds, force)
         with opened() as (database, clock):
             done = commands.resync(database, selection, clock, dry_run=dry_run)
         if as_json:
@@ -69,8 +78,14 @@ def resync(
         )
         for skipped in done.skipped:
             click.echo(f"  left alone {skipped['id'][-8:]}: {skipped['why']}")
+        for id in done.taken_back:
+            click.echo(f"warning: {id[-8:]}: {commands.SENT_TWICE}", err=True)
         if done.drain == "none" and not dry_run:
             click.echo("no worker is running; next: fieldsync sync", err=True)
+
+
+def _usage(message: str) -> Failed:
+    return Failed(Exit.REFUSED, "usage", message, next_command="fieldsync resync --help")
 
 
 @click.command()
