@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import and_, bindparam, delete, literal, or_, select, text, union_all, update
+from sqlalchemy import and_, bindparam, delete, literal, or_, select, text, union_all
 from sqlalchemy.sql.expression import ColumnElement
 
 from storage.database import Transaction
@@ -52,9 +52,10 @@ _MAKER: Final = Prepared(
 _IN_CHAIN: Final = Prepared(
     select(ENTRY.c.seq).where(text("chain_key IS NOT NULL"), ENTRY.c.chain_key == bindparam("key"))
 )
-_REKEY: Final = Prepared(
-    update(ENTRY).where(ENTRY.c.seq == bindparam("at_seq")).values(chain_key=bindparam("key"))
-)
+_SPLIT: Final = """
+    SELECT e.seq, p.server_id FROM entry p JOIN entry e ON e.chain_key = 'local:' || p.id
+    WHERE p.server_id IS NOT NULL ORDER BY e.seq
+"""
 _REFER: Final = inserts(REFERENCE, ("entry_seq", "parent"))
 _FORGET: Final = Prepared(delete(REFERENCE).where(REFERENCE.c.entry_seq == bindparam("of_entry")))
 _UNSENT: Final = text("state IN ('pending', 'parked') AND request_digest IS NULL")
@@ -167,12 +168,21 @@ def join(transaction: Transaction, id: str, server_id: int) -> None:
     Order is the order of capture, whichever name was used. A row that no longer is what was captured keeps its wrong
     digest, and so is held when its turn comes.
     """
-    key = key_of_server_id(server_id)
     for (seq,) in transaction.run(_IN_CHAIN, key=key_of_entry(id)).fetchall():
-        sound = intact(transaction.cursor, seq)
-        transaction.run(_REKEY, at_seq=seq, key=key)
-        if sound:
-            restamp(transaction.cursor, seq)
+        _rekey(transaction.cursor, seq, server_id)
+
+
+def join_all(cursor: Any) -> None:
+    """As `join`, for all that was put together from several sources, which knew different things."""
+    for seq, server_id in cursor.execute(_SPLIT).fetchall():
+        _rekey(cursor, seq, server_id)
+
+
+def _rekey(cursor: Any, seq: int, server_id: int) -> None:
+    sound = intact(cursor, seq)
+    cursor.execute("UPDATE entry SET chain_key = ? WHERE seq = ?", (key_of_server_id(server_id), seq))
+    if sound:
+        restamp(cursor, seq)
 
 
 def needing(transaction: Transaction, id: str) -> list[int]:

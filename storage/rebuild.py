@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlcipher3 import dbapi2
 
-from storage import control, digests
+from storage import chains, control, digests
 from storage.checking import KEPT_DAMAGED, image_intact, request_intact
 from storage.lifecycle import State
 from storage.salvage import Layout, Salvage, is_json
@@ -171,6 +171,7 @@ class Rebuild:
                 "ON CONFLICT (key) DO UPDATE SET value = excluded.value, at = excluded.at",
                 (key, json.dumps(value), self._moment.now),
             )
+        chains.join_all(self._cursor)
         highest = max([sequence, self.highest, *self._numbers])
         self._cursor.execute("DELETE FROM sqlite_sequence WHERE name = 'entry'")
         self._cursor.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('entry', ?)", (highest,))

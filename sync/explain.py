@@ -170,8 +170,13 @@ def _blocked(story: Mapping[str, Any], words: Language) -> Explained | None:
     # One that needs a person explains more than one that is merely not through yet.
     blocker = next((each for each in blockers if each["state"] in ("parked", "dead")), blockers[0])
     stuck = blocker["state"] in ("parked", "dead", "discarded")
-    told = _said(words, "blocked_for_good" if stuck else "blocked", {**story, "id": blocker["id"]})
-    told["waiting_for"] = told["waiting_for"].replace("{state}", blocker["state"])
+    first = words.situations[f"behind_{blocker.get('why') or 'after'}"].what
+    told = _said(
+        words, "blocked_for_good" if stuck else "blocked", {**story, "id": blocker["id"]}, first=first
+    )
+    told["waiting_for"] = (
+        told["waiting_for"].replace("{id}", blocker["id"][-8:]).replace("{state}", blocker["state"])
+    )
     return told
 
 

@@ -203,9 +203,15 @@ _OURS: Final = {
         command=f"{_RELEASE}attempts_exhausted",
     ),
     "target_discarded": _held(
+        "Give it another target: fieldsync edit {id} --target SERVER_ID",
         "Give it up as well: fieldsync discard {id} --reason TEXT",
         _LOOK,
-        what="It changes an intervention that was given up before the server had it.",
+        what="It needs the server id of an entry that was given up before the server had it.",
+    ),
+    "parent_lost": _held(
+        "Give it the number that the server has: fieldsync edit {id} --target SERVER_ID",
+        _LOOK,
+        what="It needs the server id of an entry that was lost here.",
     ),
     "unsigned": Words(
         "A person ended it without its signature at the server.", (), "", "fieldsync list --state done"
@@ -344,13 +350,17 @@ _SITUATIONS: Final = {
         ("Let the queue go on: fieldsync resume",),
         "It goes on when the queue does. Captures work all the same.",
     ),
+    "behind_target": Words("It changes what entry {id} makes, and needs the server id of that."),
+    "behind_reference": Words("Its body names what entry {id} makes, and needs the server id of that."),
+    "behind_after": Words("It is to come after entry {id}."),
+    "behind_order": Words("Entry {id} changes the same intervention, and its turn is first."),
     "blocked": Words(
-        "It comes after another entry, which is {state}.",
+        "That entry is {state}.",
         ("Look at that entry: fieldsync show {id}",),
         "It goes on by itself once that entry is through.",
     ),
     "blocked_for_good": Words(
-        "It comes after another entry, which is {state} and needs a person.",
+        "That entry is {state} and needs a person.",
         ("Look at that entry: fieldsync show {id}", "Let that entry go on: fieldsync resync {id}"),
         "It goes on by itself once that entry is through.",
     ),

@@ -206,8 +206,8 @@ class Intake:
         except UnknownKind:
             park_unsent(transaction, due.seq, reason="kind_unknown")
             return None
-        except RequestDamaged:
-            park_unsent(transaction, due.seq, reason="payload_damaged")
+        except RequestDamaged as damaged:
+            park_unsent(transaction, due.seq, reason=damaged.reason)
             return None
         if not digests.intact(transaction.cursor, due.seq):
             park_unsent(transaction, due.seq, reason="payload_damaged")

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 class RequestDamaged(Exception):
     """What is stored for this entry is not what was captured; it must not be sent."""
 
+    reason = "payload_damaged"
+
+
+class ParentLost(RequestDamaged):
+    """Nothing is left here of an entry whose server id it needs, and nobody knows that id."""
+
+    reason = "parent_lost"
+
 
 def build_request(
     transaction: Transaction, due: Due, operation: Operation, path: str
@@ -32,7 +40,7 @@ def build_request(
     The server ids of entries that it names are read in `transaction`, which then also marks it as being sent.
 
     Raises:
-        RequestDamaged: the stored payload changed since it was captured, or a server id that it needs is unknown.
+        RequestDamaged: the stored payload changed since it was captured, or (ParentLost) a server id is not to be had.
     """
     from sync.transport import ApiRequest
 
@@ -43,7 +51,7 @@ def build_request(
     else:
         target = due.target_id if due.target_id is not None else due.target_entry_id
         if operation.needs_target and target is None:
-            raise RequestDamaged("the server id of the intervention it changes is not known")
+            raise ParentLost("the server id of the intervention it changes is not known")
         path, body = path.replace("{id}", str(target)), _body(transaction, due)
     digest = text_sha256(f"{operation.method} {path}\n{body}")
     if due.request_digest not in (None, digest):
@@ -59,7 +67,7 @@ def _body(transaction: Transaction, due: Due) -> str:
     def server_id(id: str) -> int:
         found = chains.server_id_of(transaction, id)
         if found is None:
-            raise RequestDamaged("the server id of an intervention that it names is not known")
+            raise ParentLost("the server id of an intervention that it names is not known")
         return found
 
     return to_body(filled(json.loads(due.payload), server_id)).decode()

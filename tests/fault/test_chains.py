@@ -217,3 +217,15 @@ def test_discarding_a_visit_parks_who_needs_it_and_frees_who_follows(device: San
     device.sync()
     assert [device.entry(id)["state"] for id in ids] == ["discarded", "parked", "parked", "done"]
     assert {device.entry(id)["reason"] for id in ids[1:3]} == {"target_discarded"}
+
+
+def test_child_of_a_lost_parent_is_held_for_a_person(device: SandboxRig) -> None:
+    """The database was damaged and the visit is gone; its correction is not sent to a guess."""
+    visit = device.capture(1)
+    device.sync()
+    late = update(device, f"local:{visit}", "Late")
+    with device.database.write() as transaction:
+        transaction.cursor.execute("DELETE FROM entry WHERE id = ?", (visit,))
+    device.sync()
+    assert (device.entry(late)["state"], device.entry(late)["reason"]) == ("parked", "parent_lost")
+    assert device.sandbox.state.edits() == []

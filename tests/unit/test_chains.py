@@ -202,3 +202,16 @@ def test_claim_stays_a_lease_when_the_chain_is_joined(box: Scratch) -> None:
     assert isinstance(lease, Lease)
     assert box.row(2)["lease_owner"] == box.worker
     assert box.row(2)["lease_expires_at"] > NOON_MS
+
+
+def test_sources_put_together_are_joined(box: Scratch) -> None:
+    """A backup knew the corrections, the damaged file the receipt of their visit: one chain again."""
+    box.put(1)
+    child(box, 2)
+    child(box, 3)
+    box.edit(1, server_id=501)
+    box.edit(3, owner="bert")
+    with box.database.write() as transaction:
+        chains.join_all(transaction.cursor)
+    assert [box.row(number)["chain_key"] for number in (2, 3)] == ["target:501"] * 2
+    assert [box.intact(number) for number in (2, 3)] == [True, False]

@@ -171,6 +171,26 @@ def test_entry_that_follows_another_names_it(blockers: Any, named: str, released
     assert any("resync" in sentence for sentence in explained["person_can"]) == released
 
 
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        (
+            "target",
+            "It changes what entry 00000001 makes, and needs the server id of that. That entry is dead",
+        ),
+        (
+            "reference",
+            "Its body names what entry 00000001 makes, and needs the server id of that. That entry is",
+        ),
+        ("after", "It is to come after entry 00000001. That entry is dead and needs a person."),
+        ("order", "Entry 00000001 changes the same intervention, and its turn is first. That entry is dead"),
+    ],
+)
+def test_entry_that_waits_for_another_says_why(why: str, said: str) -> None:
+    blockers = [{"id": "x-00000001", "state": "dead", "why": why}]
+    assert (explain(told("pending", blocked_by=blockers), {}, NOW)["waiting_for"] or "").startswith(said)
+
+
 def test_held_owner_is_told_how_to_sign_in_and_when_the_next_probe_is() -> None:
     control = {"pause:owner:Zoé N": {"reason": "auth_required", "probe_at": int(LATER.timestamp() * 1000)}}
     explained = explain(told("pending", owner="Zoé N"), control, NOW)
