@@ -19,7 +19,7 @@ from storage.claims import close_attempts
 from storage.database import Transaction
 from storage.digests import FIXED, restamp, text_sha256
 from storage.errors import IdConflict
-from storage.guarded import ATTEMPT, ENTRY, PURGED, SIGNATURE, Held, change, freed, held, move
+from storage.guarded import ATTEMPT, ENTRY, PURGED, Held, change, freed, held, move
 from storage.lifecycle import Event, State
 from storage.outbox import NewEntry, put_in
 from storage.prepared import Prepared
@@ -125,9 +125,9 @@ _OF_ENTRY: Final = Prepared(
     select(text("parent")).select_from(text("reference")).where(text("entry_seq = :wanted"))
 )
 _HERE: Final = Prepared(
-    select(ENTRY.c.kind, ENTRY.c.state, ENTRY.c.input_digest, ENTRY.c.bundle, SIGNATURE.c.sha256)
-    .select_from(ENTRY.outerjoin(SIGNATURE, SIGNATURE.c.entry_seq == ENTRY.c.seq))
-    .where(ENTRY.c.id == bindparam("wanted"))
+    select(ENTRY.c.kind, ENTRY.c.state, ENTRY.c.input_digest, ENTRY.c.bundle).where(
+        ENTRY.c.id == bindparam("wanted")
+    )
 )
 _PURGED_INPUT: Final = Prepared(
     select(PURGED.c.kind, PURGED.c.state, PURGED.c.input_digest).where(PURGED.c.id == bindparam("wanted"))
@@ -269,10 +269,8 @@ def becomes(transaction: Transaction, new: NewEntry, bundle: str) -> Became:
             return Became.IMPORTED
         _same_content(new, row[0], row[2])
         return Became.DUPLICATE
-    kind, _, input_digest, here, image_sha256 = row
+    kind, _, input_digest, here = row
     _same_content(new, kind, input_digest)
-    if image_sha256 != (new.signature.sha256 if new.signature else None):
-        raise _conflict(new)
     entry = held(transaction, id=new.id)
     assert entry is not None, "it was read in this transaction"
     if entry.state is not State.PARKED or entry.reason != HANDED_OVER:
@@ -285,14 +283,10 @@ def becomes(transaction: Transaction, new: NewEntry, bundle: str) -> Became:
 
 def _same_content(new: NewEntry, kind: str, input_digest: str) -> None:
     if (kind, input_digest) != (new.kind, new.input_digest):
-        raise _conflict(new)
-
-
-def _conflict(new: NewEntry) -> IdConflict:
-    return IdConflict(
-        f"entry {new.id} is on this device with other content than in the bundle",
-        next_command=f"fieldsync show {new.id[-8:]}",
-    )
+        raise IdConflict(
+            f"entry {new.id} is on this device with other content than in the bundle",
+            next_command=f"fieldsync show {new.id[-8:]}",
+        )
 
 
 def take_in(transaction: Transaction, new: NewEntry, bundle: str, *, now: int) -> Became:
