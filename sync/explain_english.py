@@ -155,14 +155,14 @@ _OURS: Final = {
         _SUPPORT,
     ),
     "arrival_unknown": _held(
-        "Look on the server for an intervention with this start, provider and sites: fieldsync show {id}",
+        "Look on the server for an intervention with the same times, people and words: fieldsync show {id}",
         _ARRIVED,
         _NOT_ARRIVED,
         "Let it be looked up again: fieldsync resync {id}",
         what="It was sent, but no answer came: nobody knows yet whether the server has it.",
     ),
     "several_matches": _held(
-        "See what the server has with this start: fieldsync show {id}",
+        "See what the server has with these times: fieldsync show {id}",
         _ARRIVED,
         _NOT_ARRIVED,
         what="The server has more than one intervention that may be this one, so nobody guesses which.",
@@ -180,7 +180,7 @@ _OURS: Final = {
         "Raise lookup.max_pages, or narrow the list with lookup.parameters: fieldsync config show",
     ),
     "lookup_blind": _looking(
-        "The server's list shows nothing that this device sent, so that it is not shown proves nothing.",
+        "The server's list shows nothing of this kind that this device sent about then, so an absence proves nothing.",
         "Check what these tokens may read: fieldsync auth status",
     ),
     "lookup_unclear": _looking(
