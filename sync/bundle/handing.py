@@ -21,10 +21,10 @@ from storage.folder import from_os_error, sync_folder
 from storage.handovers import Candidate
 from storage.queries import Reader
 from storage.signatures import read_signature
-from sync.bundle.age_file import Passphrase, PublicKey, Sealer
 from sync.bundle.choice import WHY, Choice, choose
 from sync.bundle.contents import MOST_ENTRIES, Head, Writer
 from sync.bundle.errors import BundleRefused
+from sync.bundle.sealed_file import Lock, Sealer
 from sync.clock import Clock
 from sync.durable import written
 from sync.version import VERSION
@@ -92,7 +92,7 @@ def hand_over(
     database: Database,
     wanted: Wanted,
     path: Path,
-    lock: Passphrase | PublicKey,
+    lock: Lock,
     *,
     clock: Clock,
     bundle: str,

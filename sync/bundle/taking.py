@@ -15,9 +15,9 @@ from storage.errors import EntryNotFound, IdConflict
 from storage.handovers import Became
 from storage.outbox import NewEntry
 from storage.reserve import keep_reserve
-from sync.bundle.age_file import Opened, Passphrase, PrivateKey
 from sync.bundle.contents import Head, Packed, read
 from sync.bundle.errors import BundleConflict, BundleDamaged, BundleNewer
+from sync.bundle.sealed_file import Lock, Opened
 from sync.clock import Clock
 from sync.errors import InputRefused
 from sync.image import SignatureImage
@@ -70,7 +70,7 @@ class TakenIn:
 def take_in(
     database: Database,
     stream: BinaryIO,
-    secret: Passphrase | PrivateKey,
+    secret: Lock,
     *,
     clock: Clock,
     owner: str | None = None,

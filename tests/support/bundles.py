@@ -8,14 +8,14 @@ from random import Random
 from typing import Any
 
 from storage.database import Database
-from sync.bundle.age_file import PrivateKey
 from sync.bundle.handing import HandedOver, Wanted, hand_over
+from sync.bundle.sealed_file import Key
 from sync.bundle.taking import TakenIn, take_in
 from sync.clock import Clock
 from sync.secret import Secret
 
-KEY = PrivateKey(Secret("\x07" * 32))
-OTHER_KEY = PrivateKey(Secret("\x08" * 32))
+KEY = Key(Secret("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="))
+OTHER_KEY = Key(Secret("CAgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAg="))
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CLOCK = Clock(now=lambda: NOON, monotonic_s=lambda: 1000.0, boot=lambda: "boot-1")
 
@@ -30,7 +30,7 @@ def given_away(database: Database, path: Path, number: int = 1, **wanted: Any) -
         database,
         Wanted(**wanted),
         path,
-        KEY.public,
+        KEY,
         clock=CLOCK,
         bundle=bundle_id(number),
         random=Random(number).randbytes,

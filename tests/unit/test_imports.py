@@ -41,7 +41,7 @@ HOMES = {
     "pydantic": ("config.", "sync.operations", "sync.payload"),
     "PIL": ("sync.image", "sync.demo"),
     "click": ("sync.entrypoints.cli",),
-    "cryptography": ("sync.bundle.age_file",),
+    "cryptography": ("sync.bundle.keys", "sync.bundle.sealed_file"),
     "rich": ("sync.entrypoints.cli", "sync.demo"),
     "fastapi": ("sync.entrypoints.api", "sync.entrypoints.page", "sync.sandbox"),
     "starlette": ("sync.entrypoints.api", "sync.entrypoints.page", "sync.sandbox"),
@@ -98,7 +98,6 @@ PURE = (
     "sync.status",
     "sync.presigned_url",
     "sync.upload_headers",
-    "sync.bundle.age_file",
     "sync.bundle.choice",
     "sync.bundle.contents",
 )

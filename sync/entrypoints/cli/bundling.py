@@ -18,11 +18,11 @@ from sync.entrypoints.cli.exits import Exit
 from sync.entrypoints.cli.output import Failed, plain, print_json, reported
 
 if TYPE_CHECKING:
-    from sync.bundle.age_file import Passphrase, PrivateKey, PublicKey
     from sync.bundle.handing import HandedOver
+    from sync.bundle.sealed_file import Lock
     from sync.bundle.taking import TakenIn
 
-_MAGIC: Final = b"age-encryption.org/"
+_MAGIC: Final = b"fieldsync-bundle/"
 _SHOWN: Final = 20
 _EXPORT_HELP: Final = "fieldsync export --help"
 _IMPORT_HELP: Final = "fieldsync import --help"
@@ -57,7 +57,7 @@ def secret_options(command: _Command) -> _Command:
             "--key-file",
             type=click.Path(path_type=Path),
             metavar="FILE",
-            help="A bundle's key: the public one to export, the private one to import.",
+            help="A bundle's key, the same to export and to import; made by export --new-key.",
         ),
         click.option(
             "--passphrase-stdin", is_flag=True, help="Read a bundle's passphrase from standard input."
@@ -94,7 +94,7 @@ def import_bundle(path: Path, secret: Secret, *, owner: str | None, dry_run: boo
             next_command=_IMPORT_HELP,
         )
     with _told(_IMPORT_HELP):
-        opener = _opener(secret)
+        opener = _read(secret, new=False)
         settings = load()
         clock = Clock()
         database = app.open_outbox(settings.storage.dir, clock)
@@ -211,7 +211,7 @@ def _export(
     with _told(_EXPORT_HELP), opened() as (database, clock):
         if dry_run:
             return look(database, wanted, clock, output)
-        lock = _lock(secret)
+        lock = _read(secret, new=True)
         return hand_over(database, wanted, output, lock, clock=clock, bundle=str(uuid4()))
 
 
@@ -242,16 +242,12 @@ def _tell_handed(done: HandedOver, *, dry_run: bool) -> None:
 
 def _make_key(path: Path, *, as_json: bool) -> None:
     from storage.folder import from_os_error
-    from sync.bundle.age_file import PrivateKey
-    from sync.bundle.keys import private_text, public_text
-    from sync.secret import Secret as Hidden
+    from sync.bundle.keys import new_key
 
-    key = PrivateKey(Hidden(os.urandom(32).decode("latin-1")))
-    public = public_text(key.public)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"# public key: {public}\n{private_text(key)}\n")
+            file.write(f"{new_key().text.reveal()}\n")
             file.flush()
             os.fsync(file.fileno())
     except FileExistsError:
@@ -264,40 +260,14 @@ def _make_key(path: Path, *, as_json: bool) -> None:
     except OSError as error:
         raise from_os_error(error, path) from None
     if as_json:
-        print_json({"schema": 1, "path": str(path), "public_key": public})
+        print_json({"schema": 1, "path": str(path)})
         return
-    click.echo(public)
     click.echo(
-        f"{plain(str(path))} opens what is sealed for it: keep it on the device that imports. Put the line above into "
-        "a file on the device that exports, for --key-file",
-        err=True,
+        f"{plain(str(path))} seals bundles and opens them. Bring it to both devices by another way than the bundles."
     )
 
 
-def _lock(secret: Secret) -> Passphrase | PublicKey:
-    from sync.bundle.age_file import PrivateKey
-
-    found = _read(secret, new=True)
-    if isinstance(found, PrivateKey):
-        return found.public
-    return found
-
-
-def _opener(secret: Secret) -> Passphrase | PrivateKey:
-    from sync.bundle.age_file import PublicKey
-
-    found = _read(secret, new=False)
-    if isinstance(found, PublicKey):
-        raise Failed(
-            Exit.REFUSED,
-            "secret_unusable",
-            "a public key only seals; give the file with the private key (AGE-SECRET-KEY-1...)",
-            next_command=_IMPORT_HELP,
-        )
-    return found
-
-
-def _read(secret: Secret, *, new: bool) -> Passphrase | PrivateKey | PublicKey:
+def _read(secret: Secret, *, new: bool) -> Lock:
     """The passphrase or key from where it is said to be, else from a hidden prompt."""
     from sync.bundle import keys
 
