@@ -295,6 +295,17 @@ class SyncSettings(Section):
     lookup_gap_s: Seconds = Field(
         default=60.0, ge=0, description="Seconds between two look-ups of one entry in doubt"
     )
+    on_conflict: Literal["park", "send"] = Field(
+        default="park",
+        description='What to do with an update that waited while somebody else changed its target: "park" asks a '
+        'person, "send" overwrites',
+    )
+    # Beyond every wait that a device in reach of the server goes through: probe, spread, settling and a look-up.
+    conflict_after_s: Seconds = Field(
+        default=300.0,
+        ge=0,
+        description="Seconds after which an update reads its target before it goes, where sync.on_conflict is park",
+    )
     lease_s: Seconds = Field(
         default=120.0, ge=1, description="Seconds a worker's claim on an entry lasts; renewed at a third"
     )

@@ -117,9 +117,9 @@ def mark_sending(
 def lease_upload(
     transaction: Transaction, seq: int, *, owner: str, now: int, lease_until: int, step: str = "upload"
 ) -> Lease:
-    """Take an accepted entry for its upload, or for another URL (`step` `reissue`).
+    """Take an accepted entry for its upload or for another URL (`step` `reissue`), or one to read its target (`check`).
 
-    Its state stays: a repeated PUT of the same bytes does no harm, and neither does a URL too many.
+    Its state stays: a repeated PUT of the same bytes does no harm, and neither does a URL or a read too many.
     """
     row = _mine_to_take(transaction, seq)
     n = row.attempt_n + 1

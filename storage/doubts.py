@@ -48,6 +48,7 @@ class Doubt:
     looked_mono_ms: int | None
     waited_ms: int
     lookup_due_mono_ms: int | None
+    creates: bool = True  # False: an update, whose target the server is asked for by its id
 
 
 class Unsettled(NamedTuple):
@@ -117,7 +118,8 @@ def due_for_look(transaction: Transaction, *, mono_ms: int, most: int) -> list[D
 
 def _doubt(row: Any) -> Doubt:
     found = dict(zip(Doubt.__dataclass_fields__, row, strict=True))
-    found["certainly_created"] = bool(found["certainly_created"])
+    for name in ("certainly_created", "creates"):
+        found[name] = bool(found[name])
     return Doubt(**found)
 
 
@@ -141,7 +143,7 @@ def own_record(transaction: Transaction, server_id: int) -> OwnRecord | None:
     return None if row is None else OwnRecord(*row)
 
 
-def _still(transaction: Transaction, doubt: Doubt) -> Held | None:
+def still(transaction: Transaction, doubt: Doubt) -> Held | None:
     """The row, if it is in doubt still and nobody has touched it since."""
     row = held(transaction, seq=doubt.seq)
     if row is None or row.state is not State.IN_DOUBT or row.lease_fence != doubt.lease_fence:
@@ -151,13 +153,13 @@ def _still(transaction: Transaction, doubt: Doubt) -> Held | None:
 
 def park(transaction: Transaction, doubt: Doubt, *, reason: str) -> bool:
     """Held for a person; released, it is in doubt again."""
-    row = _still(transaction, doubt)
+    row = still(transaction, doubt)
     return row is not None and move(transaction, row, Event.PARK, reason=reason, due_at=0, **freed(row))
 
 
 def take_for_absent(transaction: Transaction, doubt: Doubt) -> bool:
     """It goes back to be sent again: same key, same bytes."""
-    row = _still(transaction, doubt)
+    row = still(transaction, doubt)
     if row is None or row.certainly_created:
         return False
     return move(transaction, row, Event.ABSENT, due_at=0, **freed(row))
@@ -165,13 +167,13 @@ def take_for_absent(transaction: Transaction, doubt: Doubt) -> bool:
 
 def restart_clock(transaction: Transaction, doubt: Doubt, *, now: int, mono_ms: int, boot: str) -> bool:
     """The settling time begins anew."""
-    row = _still(transaction, doubt)
+    row = still(transaction, doubt)
     return row is not None and change(transaction, row, **doubt_clock(now, mono_ms, boot), **freed(row))
 
 
 def look_later(transaction: Transaction, doubt: Doubt, *, due_mono_ms: int) -> bool:
     """Not yet: the look-up would come before it can say anything."""
-    row = _still(transaction, doubt)
+    row = still(transaction, doubt)
     return row is not None and change(transaction, row, lookup_due_mono_ms=due_mono_ms)
 
 
@@ -190,7 +192,7 @@ class Look:
 
 def record_look(transaction: Transaction, doubt: Doubt, look: Look, result: Result, *, now: int) -> bool:
     """Write down a look-up after which the entry stays in doubt."""
-    row = _still(transaction, doubt)
+    row = still(transaction, doubt)
     if row is None:
         return False
     n = _note(transaction, row, result, now)
@@ -211,7 +213,7 @@ def record_look(transaction: Transaction, doubt: Doubt, look: Look, result: Resu
 
 def note_end(transaction: Transaction, doubt: Doubt, result: Result, *, now: int) -> bool:
     """The look-up that ends the doubt, for the history; `park` or `take_for_absent` follows in this transaction."""
-    row = _still(transaction, doubt)
+    row = still(transaction, doubt)
     return row is not None and change(transaction, row, attempt_n=_note(transaction, row, result, now))
 
 
@@ -226,7 +228,7 @@ def record_found(
     now: int,
 ) -> bool:
     """The server has it: its id is stored with what showed it. A signature is owed then, for no URL comes with it."""
-    row = _still(transaction, doubt)
+    row = still(transaction, doubt)
     if row is None:
         return False
     n = _note(transaction, row, result, now)

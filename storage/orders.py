@@ -24,6 +24,8 @@ _DOES: Final = {
     State.ACCEPTED: "hastened",
     State.IN_DOUBT: "hastened",
 }
+# Somebody else has changed the target of an update since it was captured.
+CHANGED: Final = "changed_at_server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +86,6 @@ def _obey(transaction: Transaction, row: Held, ordered: Ordered, now: int) -> No
     in_doubt = row.stage is State.IN_DOUBT
     reason = row.reason if in_doubt else None
     looks = {**FRESH_LOOKS, "lookup_due_mono_ms": 0} if in_doubt else {}
+    if row.reason == CHANGED:
+        looks["check_waived"] = 1  # the person has seen both versions
     move(transaction, row, event, reason=reason, attempt_n=n, **FRESH, **FRESH_URL, **looks, **freed(row))

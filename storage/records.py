@@ -91,7 +91,8 @@ _EDITED_SINCE: Final = Prepared(
 )
 
 
-def _finish(transaction: Transaction, seq: int, n: int, result: Result) -> None:
+def finish(transaction: Transaction, seq: int, n: int, result: Result) -> None:
+    """Write down how try `n` of this entry ended."""
     transaction.run(
         FINISH_ATTEMPT,
         of_entry=seq,
@@ -105,7 +106,7 @@ def _finish(transaction: Transaction, seq: int, n: int, result: Result) -> None:
     )
 
 
-def _leased(transaction: Transaction, seq: int, lease: Lease) -> Held | None:
+def leased(transaction: Transaction, seq: int, lease: Lease) -> Held | None:
     """The row, if this lease still stands on it."""
     row = held(transaction, seq=seq)
     if row is None or (row.lease_owner, row.lease_fence) != (lease.owner, lease.fence):
@@ -130,7 +131,7 @@ def record_accepted(
     """
     row = held(transaction, seq=seq)
     assert row is not None, "entries are not deleted while they are delivered"
-    _finish(transaction, seq, lease.attempt_n, result)
+    finish(transaction, seq, lease.attempt_n, result)
     mine = row.state is State.SENDING and (row.lease_owner, row.lease_fence) == (lease.owner, lease.fence)
     evidence = (
         row.server_id is None
@@ -282,8 +283,8 @@ def record_url(
     now: int,
 ) -> bool:
     """Another URL came: stored with its expiry before it is used. Its upload is due now, with a fresh budget."""
-    _finish(transaction, seq, lease.attempt_n, result)
-    row = _leased(transaction, seq, lease)
+    finish(transaction, seq, lease.attempt_n, result)
+    row = leased(transaction, seq, lease)
     if row is None or row.state is not State.ACCEPTED:
         return False
     return change(
@@ -313,8 +314,8 @@ def record_uploaded(
     transaction: Transaction, seq: int, lease: Lease, result: Result, *, now: int, etag: str | None = None
 ) -> bool:
     """The signature is in storage, verified, under this `etag`: the entry is done, and its URL erased."""
-    _finish(transaction, seq, lease.attempt_n, result)
-    row = _leased(transaction, seq, lease)
+    finish(transaction, seq, lease.attempt_n, result)
+    row = leased(transaction, seq, lease)
     if row is None or row.state is not State.ACCEPTED:
         return False
     return move(
@@ -356,8 +357,8 @@ def record_setback(
     transaction: Transaction, seq: int, lease: Lease, setback: Setback, result: Result, *, now: int
 ) -> bool:
     """Write down a try that did not succeed. False: the lease was lost, and only the history knows of it."""
-    _finish(transaction, seq, lease.attempt_n, result)
-    row = _leased(transaction, seq, lease)
+    finish(transaction, seq, lease.attempt_n, result)
+    row = leased(transaction, seq, lease)
     if row is None:
         return False
     changes: dict[str, Any] = {"reason": setback.reason, "due_at": setback.due_at, **freed(row)}
@@ -374,13 +375,16 @@ def record_setback(
         changes.update(setback.doubt)
     if setback.detour is not None:
         changes.update(_turned(setback.detour))
+    if row.state is State.PENDING and setback.event is Event.RETRY:
+        # Its target could not be read: nothing was sent, so there is no state to come back from.
+        return change(transaction, row, **changes)
     return move(transaction, row, setback.event, **changes)
 
 
 def hand_back(transaction: Transaction, seq: int, lease: Lease) -> bool:
     """Give up a claim before its first byte left, as if it had never been taken. The attempt stays in the history."""
-    _finish(transaction, seq, lease.attempt_n, Result("HandedBack", "handed_back", 0))
-    row = _leased(transaction, seq, lease)
+    finish(transaction, seq, lease.attempt_n, Result("HandedBack", "handed_back", 0))
+    row = leased(transaction, seq, lease)
     if row is None:
         return False
     if row.state is State.SENDING:

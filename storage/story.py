@@ -11,12 +11,12 @@ from storage.upload_host import upload_host
 _FACTS: Final = (
     "seq", "payload", "stage", "idempotency_key", "link_failures", "lease_owner", "lease_expires_at", "doubt_at",
     "certainly_created", "url_expires_at", "presigned_url", "clock_suspect", "clock_offset_ms", "person_note",
-    "doubt_mono_ms", "lookup_due_mono_ms", "upload_way", "url_trouble",
+    "doubt_mono_ms", "lookup_due_mono_ms", "upload_way", "url_trouble", "server_version",
 )  # fmt: skip
 _FACTS_SQL: Final = """
     SELECT seq, payload, stage, idempotency_key, link_failures, lease_owner, lease_expires_at, doubt_at,
            certainly_created, url_expires_at, presigned_url, clock_suspect, clock_offset_ms, person_note,
-           doubt_mono_ms, lookup_due_mono_ms, upload_way, url_trouble
+           doubt_mono_ms, lookup_due_mono_ms, upload_way, url_trouble, server_version
     FROM entry WHERE id = ?
 """
 _ATTEMPT: Final = (
@@ -109,6 +109,7 @@ def story(reader: Reader, id: str) -> dict[str, Any]:
             {**revision, "at": iso(revision["at"]), "payload": json.loads(revision["payload"])}
             for revision in reader.rows(_REVISION, _REVISIONS_SQL, (seq,))
         ],
+        "server_version": json.loads(facts["server_version"]) if facts["server_version"] else None,
         "history": [{**attempt, "started_at": iso(attempt["started_at"])} for attempt in history],
         "receipts": [
             {

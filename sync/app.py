@@ -22,6 +22,7 @@ from storage.reserve import release_reserve
 from storage.schema import open_database
 from storage.usage import begin_draining
 from sync.capture import ImageLimits
+from sync.checks import Checks
 from sync.clock import Clock
 from sync.credentials import Credentials
 from sync.delivery import Deliverer
@@ -169,6 +170,7 @@ def build_drain(settings: Settings, database: Database, clock: Clock) -> Drain:
         probe_cap_s=settings.sync.probe_cap_s,
         api_url=base_url,
         ways=ways_out(settings),
+        conflict_after_s=settings.sync.conflict_after_s if settings.sync.on_conflict == "park" else None,
     )
     intake = Intake(
         owner=f"{clock.boot()[:8]}-{os.getpid()}-{uuid4().hex[:8]}",
@@ -177,6 +179,7 @@ def build_drain(settings: Settings, database: Database, clock: Clock) -> Drain:
         renews=bool(settings.auth.command),
         paths={"unplanned-preventive": settings.api.unplanned_path},
         detours=Detours(rules.ways, _reissue_call(settings)),
+        checks=Checks(rules.conflict_after_s, settings.lookup.path),
     )
     pool = WorkerPool(settings.sync.concurrency, _deliverers(settings, base_url, database, clock), clock)
     renewals = _renewals(settings, tokens) if settings.auth.command else None

@@ -21,8 +21,8 @@ from sync.exchange import Exchange, Failure, FailureKind, LeaseGone
 from sync.exchange_facts import clock_offset_s, request_id
 from sync.job import Done, Finished, Job, Work
 from sync.listing import UNAVAILABLE
-from sync.looking import LookJob, look_up, unread
-from sync.policy import Step
+from sync.looking import TargetJob, look_up, read_targets, unread
+from sync.policy import LINK_TRIES, Step
 from sync.presigned_url import UploadImpossible, UrlRules, read_url
 from sync.s3_location import PlaceRules
 from sync.secret import redact
@@ -75,9 +75,11 @@ class Deliverer:
 
     def deliver(self, work: Work) -> Done:
         """Do what is asked for. Trouble of any kind is an answer, never an exception."""
-        if not isinstance(work, LookJob):
+        if isinstance(work, Job):
             return self._deliver(work)
         try:
+            if isinstance(work, TargetJob):
+                return read_targets(self._sender, work, self._clock)
             return look_up(self._sender, work, self._clock)
         except Exception:  # noqa: BLE001  as in a delivery; the entries stay in doubt and the history says so
             return unread(work, UNAVAILABLE, self._clock)
@@ -91,6 +93,8 @@ class Deliverer:
                 exchange, outcome = self._send(job)
             elif job.step is Step.REISSUE:
                 exchange, outcome = self._reissue(job)
+            elif job.step is Step.CHECK:
+                exchange, outcome = self._check(job)
             else:
                 exchange, outcome = self._upload(job)
         except Exception as error:  # noqa: BLE001  a bug here must not end the worker and leave the entry unexplained
@@ -138,6 +142,7 @@ class Deliverer:
             exchange,
             success_status=job.operation.success_status,
             repeatable=job.repeatable,
+            has_target=job.operation.needs_target,
             wants_url=job.has_signature,
             tokens_proven=job.tokens_proven,
         )
@@ -151,6 +156,18 @@ class Deliverer:
         if isinstance(exchange, Failure) and exchange.kind is FailureKind.LEASE_LOST:
             return exchange, None
         return exchange, o.classify_reissue(exchange, pointer=job.pointer, rules=self._url_rules)
+
+    def _check(self, job: Job) -> tuple[Exchange, o.Outcome | None]:
+        assert job.request is not None, "a check has a request"
+        assert job.tokens is not None, "a check has tokens"
+        assert job.update is not None, "a check is of an update"
+        exchange = self._sender.send(
+            job.request, job.tokens, before_first_byte=lambda: self._check_lease(job)
+        )
+        if isinstance(exchange, Failure) and exchange.kind is FailureKind.LEASE_LOST:
+            return exchange, None
+        patient = job.link_failures + 1 < LINK_TRIES
+        return exchange, o.classify_check(exchange, server_id=job.update.target, patient=patient)
 
     def _check_lease(self, job: Job) -> None:
         # The drain lock is what keeps a second sender away. This look is the second line: it catches a claim
@@ -201,7 +218,7 @@ class Deliverer:
 
 def unexplained(work: Work, error: BaseException, clock: Clock) -> Done:
     """What is left to say of work that broke off inside this program."""
-    if isinstance(work, LookJob):
+    if not isinstance(work, Job):
         return unread(work, UNAVAILABLE, clock)
     return Finished(work, _unexpected(work, error), 0)
 

@@ -24,9 +24,8 @@ from sync.gate import Host, Mode
 from sync.hosts import Hosts
 from sync.instants import instant_text
 from sync.intake import Intake
-from sync.job import Done, Job, Work
+from sync.job import Done, Finished, Job, Work
 from sync.ledger import Ledger
-from sync.looking import Looked
 from sync.lookups import Lookups
 from sync.opening import open_pass
 from sync.outcome_kinds import InDoubt
@@ -83,7 +82,9 @@ class Drain:
         self._rng = rng
         self._budget = RetryBudget()
         patience = Patience(rules.settle_s, rules.lookup_gap_s, rules.limits)
-        self._lookups = Lookups(rules.strategy, patience, rules.list_call, clock)
+        self._lookups = Lookups(
+            rules.strategy, patience, rules.list_call, clock, parks_changed=rules.conflict_after_s is not None
+        )
         self._lock = FileLock(database.folder.drain_lock)
         self._stop = threading.Event()
         self._stopped_s: float | None = None
@@ -225,7 +226,7 @@ class Drain:
         starts: list[tuple[int | None, Work]] = []
         in_doubt = False
         for number, each in finished:
-            if isinstance(each, Looked):
+            if not isinstance(each, Finished):
                 self._lookups.record(transaction, ledger.hosts, ledger.tally, each)
                 continue
             in_doubt = in_doubt or isinstance(each.outcome, InDoubt)

@@ -86,6 +86,8 @@ def next_command(reason: str, *, language: str = "en") -> str:
 def _pending(
     story: Mapping[str, Any], control: Mapping[str, Any], now: datetime, words: Language
 ) -> Explained:
+    if _leased(story, now):
+        return _said(words, "checking", story, until=story["lease"]["expires_at"])
     return (
         _paused(story, control, words)
         or _blocked(story, words)

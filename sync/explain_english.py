@@ -20,6 +20,7 @@ _SIGN_IN: Final = "Sign in: fieldsync auth set{owner}"
 _HELD: Final = "Nothing happens by itself: it is kept whole until a person acts."
 _LIST_PARKED: Final = "fieldsync list --state parked"
 _ARRIVED: Final = "If it is there, give its number on the server: fieldsync settle {id} --arrived SERVER_ID"
+_NOTICE_ARRIVED: Final = "If it was done, say so: fieldsync settle {id} --arrived SERVER_ID"
 _NOT_ARRIVED: Final = (
     "If it is certainly not there, let it be sent again: fieldsync settle {id} --not-arrived"
 )
@@ -190,6 +191,30 @@ _OURS: Final = {
         "The server was asked, and has it.", (), "Its signature follows.", "fieldsync sync"
     ),
     "absent_at_server": _passing(what="The server was asked twice and does not have it."),
+    "change_found": _passing(
+        what="The server was asked and shows the change. It is sent once more without its mail or notice, which "
+        "may have gone out: so nobody gets it twice.",
+    ),
+    "notice_withheld": _passing(
+        what="Nobody can tell whether the change arrived. It is sent once more without its mail or notice, which "
+        "may have gone out: so nobody gets it twice, and perhaps nobody at all.",
+    ),
+    "notice_unknown": _held(
+        _NOTICE_ARRIVED,
+        "If certainly nobody was written to, let it be sent again: fieldsync settle {id} --not-arrived",
+        "Give it up: fieldsync discard {id} --reason TEXT",
+        what="It does nothing but write to somebody, and no answer came: nobody knows whether that was done.",
+    ),
+    "changed_at_server": _held(
+        "Compare what is there with what was to be sent: fieldsync show {id}",
+        "Send it all the same, over what is there: fieldsync resync {id}",
+        "Give it up: fieldsync discard {id} --reason TEXT",
+        command="fieldsync list --state parked",
+    ),
+    "check_passed": _passing(),
+    "check_refused": _passing("Check what these tokens may read: fieldsync auth status"),
+    "check_untold": _passing(),
+    "check_lost": _passing(),
     "server_id_taken": _held(
         "Compare the receipts of both entries: fieldsync show {id} --json",
         _ARRIVED,
@@ -414,6 +439,11 @@ _SITUATIONS: Final = {
         "The server has the intervention; its signature is on its way.",
         ("See where it stands: fieldsync show {id}",),
         "The storage confirms the signature, and it is done.",
+    ),
+    "checking": Words(
+        "The intervention that it changes is being read at the server, to see whether somebody else has changed it.",
+        ("See where it stands: fieldsync show {id}",),
+        "Where nobody has, it is sent; else it is held for a person.",
     ),
     "sending": Words(
         "It is on its way to the server.",

@@ -1,9 +1,9 @@
-"""UUIDv7: ids that sort by the moment of capture. The standard library has them from Python 3.14 on."""
+"""UUIDv7: ids that sort by the moment of capture, which the standard library has from Python 3.14 on; derived keys."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 
 def uuid7(now_ms: int, random_bytes: Callable[[int], bytes]) -> UUID:
@@ -15,3 +15,8 @@ def uuid7(now_ms: int, random_bytes: Callable[[int], bytes]) -> UUID:
     value |= 0b10 << 62
     value |= random & (1 << 62) - 1
     return UUID(int=value)
+
+
+def derived_key(key: str, why: str) -> str:
+    """The idempotency key of another request that takes the place of the one with `key`: the same each time."""
+    return str(uuid5(NAMESPACE_OID, f"{key}:{why}"))

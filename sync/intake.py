@@ -17,6 +17,7 @@ from storage.guarded import from_ms, to_ms
 from storage.readiness import Due, Filter
 from storage.records import park_unsent
 from sync import holds, sign_in
+from sync.checks import Checks
 from sync.clock import Clock
 from sync.credentials import Tokens
 from sync.detour_intake import Detours, accepted_job, direct
@@ -30,7 +31,7 @@ from sync.server_clock import clock_offset, server_ms
 from sync.widths import owed, signed_width, width_of
 
 # What the API's gate lets pass one at a time while it is unproven.
-_AT_THE_API: Final = frozenset({Step.SEND, Step.REISSUE})
+_AT_THE_API: Final = frozenset({Step.SEND, Step.REISSUE, Step.CHECK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Intake:
     renews: bool = False  # whether there is a command that gets new tokens
     paths: Mapping[str, str] = field(default_factory=dict)
     detours: Detours = field(default_factory=Detours)
+    checks: Checks = field(default_factory=Checks)
 
     def claim(
         self,
@@ -186,7 +188,7 @@ class Intake:
         if tokens is None:
             sign_in.hold(transaction, ledger, due.owner, clock, probe=probe)
             return None
-        return self._send(transaction, ledger, due, tokens, clock.now(), probe=probe)
+        return self._send(transaction, ledger, due, tokens, clock, probe=probe)
 
     def _send(
         self,
@@ -194,10 +196,12 @@ class Intake:
         ledger: Ledger,
         due: Due,
         tokens: Tokens,
-        now: datetime,
+        clock: Clock,
         *,
         probe: bool,
     ) -> Job | None:
+        """Its send, or the read that has to come before it."""
+        now = clock.now()
         try:
             operation = by_kind(due.kind)
             request, digest = build_request(
@@ -212,6 +216,19 @@ class Intake:
         if not digests.intact(transaction.cursor, due.seq):
             park_unsent(transaction, due.seq, reason="payload_damaged")
             return None
+        check = self.checks.claim(
+            transaction,
+            due,
+            operation,
+            request.body.decode(),
+            tokens,
+            owner=self.owner,
+            lease_until=self._lease_until(now),
+            clock=clock,
+            probe=probe,
+        )
+        if check is not None:
+            return check
         lease = claims.mark_sending(
             transaction,
             due,

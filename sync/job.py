@@ -1,13 +1,14 @@
-"""What is a worker given, and what does it answer? One step of one entry, or one reading of the list, and its end.
+"""What is a worker given, and what does it answer? One step of one entry, or a look-up, and its end.
 
 Made by `intake.py` and `lookups.py`, done by `delivery.py`, written down by `ledger.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from storage.claims import Lease
 from storage.records import Result
@@ -16,7 +17,7 @@ from sync.credentials import Tokens
 from sync.detours import Direct
 from sync.gate import Host
 from sync.hosts import upload_key
-from sync.looking import Looked, LookJob
+from sync.looking import Looked, LookJob, TargetJob, TargetsRead
 from sync.operations.operation import Operation
 from sync.policy import Step
 from sync.secret import redact
@@ -24,6 +25,14 @@ from sync.ways_out import NOT_STUCK, Stuck
 
 if TYPE_CHECKING:
     from sync.transport import ApiRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What an update would set in which intervention. `body` is without what only notifies somebody."""
+
+    target: int
+    body: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,7 @@ class Job:
     stuck: Stuck = NOT_STUCK  # what is known of a URL that cannot be used, and the way that is tried instead
     pointer: str = ""  # where the answer to a reissue holds the URL
     direct: Direct | None = None  # an upload with the machine's own credentials
+    update: Update | None = None  # a check: what is to be sent to which intervention
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +81,8 @@ class Finished:
 
 
 # What a worker is given, and what it answers.
-Work = Job | LookJob
-Done = Finished | Looked
+Work = Job | LookJob | TargetJob
+Done = Finished | Looked | TargetsRead
 
 
 def host_of(job: Job) -> Host | str:

@@ -15,7 +15,7 @@ from storage import control, records, waits
 from storage.database import Transaction
 from storage.guarded import to_ms
 from storage.records import Answer, Kept
-from sync import holds, second_opinion
+from sync import checks, holds, second_opinion
 from sync import outcome as o
 from sync.clock import Clock
 from sync.gate import Host
@@ -30,7 +30,15 @@ from sync.ways_out import NO_WAYS, Stuck, Ways, news_of_turn, next_way
 
 _NOTE_EVERY_S: Final = 1.0
 # A probe that ends like this leaves its owner held.
-_SAYS_NOTHING_OF_TOKENS: Final = (o.AuthRequired, o.Unreachable, o.NotOurs, o.LocalFault)
+_SAYS_NOTHING_OF_TOKENS: Final = (
+    o.AuthRequired,
+    o.Unreachable,
+    o.NotOurs,
+    o.LocalFault,
+    o.ReadRefused,
+    o.ReadLost,
+)
+_SERVER_ERROR: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +105,9 @@ class Ledger:
             records.hand_back(transaction, job.seq, job.lease)
             return None
         if job.probe and not isinstance(outcome, _SAYS_NOTHING_OF_TOKENS):
-            holds.probe_answered(transaction, job.owner, now, taken=isinstance(outcome, o.Accepted))
+            holds.probe_answered(
+                transaction, job.owner, now, taken=isinstance(outcome, o.Accepted | o.TargetShown)
+            )
         if isinstance(outcome, o.Accepted):
             return self._accepted(transaction, finished, outcome, now, upload_next=upload_next)
         if isinstance(outcome, o.Uploaded):
@@ -105,6 +115,9 @@ class Ledger:
             return None
         if isinstance(outcome, o.UrlIssued):
             self._url_issued(transaction, finished, outcome, now)
+            return None
+        if isinstance(outcome, o.TargetShown | o.ReadRefused):
+            self._target_read(transaction, finished, outcome, now)
             return None
         self._setbacks.record(transaction, finished, outcome, self.tally, now)
         return None
@@ -187,6 +200,18 @@ class Ledger:
             expires_at=None if outcome.expires_at is None else to_ms(outcome.expires_at),
             now=to_ms(now),
         )
+
+    def _target_read(
+        self,
+        transaction: Transaction,
+        finished: Finished,
+        outcome: o.TargetShown | o.ReadRefused,
+        now: datetime,
+    ) -> None:
+        """What an update changes was read, or is not shown: the update itself goes, or is held, from here."""
+        answered = outcome.status is not None and outcome.status < _SERVER_ERROR
+        self.hosts.tell(Host.API, HostNews.ANSWERED if answered else HostNews.NONE, "", now)
+        checks.record(transaction, finished, outcome, self._clock)
 
     def _sent_well(self, transaction: Transaction, job: Job, now: datetime) -> None:
         self.hosts.tell(Host.API, HostNews.ANSWERED, "", now)

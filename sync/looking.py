@@ -1,4 +1,5 @@
-"""Reads the intervention list for entries in doubt: page after page, within a time of its own. Runs in a worker thread.
+"""Reads the server for entries in doubt, within a time of its own: the list for what was made, single
+interventions for what was to be changed. Runs in a worker thread.
 
 It answers what the list showed; what that means is decided in `reconcile.py` and written down by `lookups.py`.
 """
@@ -13,8 +14,9 @@ from storage.doubts import Doubt
 from sync.clock import Clock
 from sync.credentials import Tokens
 from sync.exchange import Exchange
+from sync.exchange_facts import clock_offset_s
 from sync.listing import INCOMPLETE, Listing, NoPage, Page, read_detail, read_page
-from sync.matching import Wanted, lacks_provider
+from sync.matching import Item, Wanted, lacks_provider
 from sync.policy import Step
 
 if TYPE_CHECKING:
@@ -78,6 +80,50 @@ class Looked:
     duration_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class TargetJob:
+    """Readings of single interventions, for updates of one owner whose answers were lost."""
+
+    owner: str | None
+    tokens: Tokens
+    doubts: tuple[Doubt, ...]
+    targets: tuple[int, ...]  # server ids, in the order of `doubts`
+    path: str
+    step: Step = Step.LOOKUP
+    has_signature: bool = False
+    repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TargetsRead:
+    """What was read, in the order of the job; None where its turn did not come. Begun at `started_mono_ms`."""
+
+    job: TargetJob
+    answers: tuple[Item | NoPage | None, ...]
+    started_mono_ms: int
+    duration_ms: int
+    clock_offset_s: float | None = None
+
+
+def read_targets(reader: Reader, job: TargetJob, clock: Clock) -> TargetsRead:
+    """Read one intervention after the other, to the end of our time or until nobody answers."""
+    started_ms, deadline_s = clock.monotonic_ms(), clock.monotonic_s() + MOST_S
+    answers: list[Item | NoPage | None] = []
+    offset_s: float | None = None
+    for target in job.targets:
+        if clock.monotonic_s() > deadline_s:
+            break
+        exchange = _get(reader, job, f"{job.path}/{target}")
+        answer = read_detail(exchange)
+        answers.append(answer)
+        if isinstance(answer, NoPage) and not answer.online:
+            break
+        offset_s = clock_offset_s(exchange) if offset_s is None else offset_s
+    left = len(job.targets) - len(answers)
+    duration_ms = clock.monotonic_ms() - started_ms
+    return TargetsRead(job, (*answers, *([None] * left)), started_ms, duration_ms, offset_s)
+
+
 def look_up(reader: Reader, job: LookJob, clock: Clock) -> Looked:
     """Read pages to the end of the list, to a bound, or to the end of our time."""
     started_ms, deadline_s = clock.monotonic_ms(), clock.monotonic_s() + MOST_S
@@ -106,8 +152,10 @@ def look_up(reader: Reader, job: LookJob, clock: Clock) -> Looked:
     return Looked(job, listing, started_ms, clock.monotonic_ms() - started_ms)
 
 
-def unread(job: LookJob, reason: str, clock: Clock) -> Looked:
+def unread(job: LookJob | TargetJob, reason: str, clock: Clock) -> Looked | TargetsRead:
     """A look-up that broke off inside this program."""
+    if isinstance(job, TargetJob):
+        return TargetsRead(job, (None,) * len(job.targets), clock.monotonic_ms(), 0)
     listing = Listing()
     listing.fail(NoPage(reason, online=False))
     return Looked(job, listing, clock.monotonic_ms(), 0)
@@ -142,7 +190,7 @@ def _page(reader: Reader, job: LookJob, number: int) -> Page | NoPage:
     return read_page(_get(reader, job, f"{call.path}?{'&'.join(query)}"), call.page_size)
 
 
-def _get(reader: Reader, job: LookJob, path: str) -> Exchange:
+def _get(reader: Reader, job: LookJob | TargetJob, path: str) -> Exchange:
     from sync.transport import ApiRequest
 
     # A read may be repeated and disturbs nothing, so no lease is asked about before its first byte.

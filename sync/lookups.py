@@ -1,6 +1,7 @@
 """Entries in doubt during a pass: settle what time settles, claim a look-up when one is due, write down what it showed.
 
-Runs inside the drain's transactions. The decisions are `reconcile.py`, the reading is `looking.py`.
+Runs inside the drain's transactions. The decisions are `reconcile.py`, the reading is `looking.py`; updates are looked
+after by `update_lookups.py`.
 """
 
 from __future__ import annotations
@@ -16,18 +17,19 @@ from storage.database import Transaction
 from storage.doubts import Doubt, Look, Unsettled
 from storage.guarded import from_ms
 from storage.records import Result
-from sync import matching, reconcile
+from sync import matching, reconcile, update_lookups
 from sync.answer import storable, strip_secrets
 from sync.clock import Clock
 from sync.credentials import Tokens
 from sync.gate import Host, Mode
 from sync.hosts import Hosts
-from sync.looking import ListCall, Looked, LookJob
+from sync.listing import NoPage
+from sync.looking import ListCall, Looked, LookJob, TargetJob, TargetsRead
 from sync.matching import Item, Kind, Match, Traits, Wanted, Window
 from sync.operations import UnknownKind, by_kind
 from sync.policy import HostNews, Step
 from sync.reconcile import Do, Now, Patience, Ruling, Seen, Strategy
-from sync.server_clock import clock_offset
+from sync.server_clock import clock_offset, note_offset
 from sync.tally import Tally
 
 _MOST_AT_ONCE: Final = 500
@@ -41,6 +43,7 @@ class Lookups:
     patience: Patience
     call: ListCall
     clock: Clock
+    parks_changed: bool = False  # an update whose target somebody else has changed since
 
     def settle(self, transaction: Transaction) -> None:
         """Move on what can be moved on without a look at the server."""
@@ -56,8 +59,8 @@ class Lookups:
         hosts: Hosts,
         active: Iterable[Any],
         tokens_of: Callable[[str | None], Tokens | None],
-    ) -> LookJob | None:
-        """The reading of the list that is due now, if one is and its host may be asked. One at a time."""
+    ) -> LookJob | TargetJob | None:
+        """The look-up that is due now, if one is and its host may be asked. One at a time."""
         if self.strategy in (Strategy.HOLD, Strategy.RESEND) or any(
             job.step is Step.LOOKUP for job in active
         ):
@@ -72,17 +75,24 @@ class Lookups:
             held = (owner or "") in control.paused_owners(transaction)
             tokens = None if held else tokens_of(owner)
             if tokens is not None:
-                return self._job(transaction, owner, tokens, of_owner)
+                # What was made is looked for in the list, what was changed at its own number: whoever is due first.
+                alike = [doubt for doubt in of_owner if doubt.creates == of_owner[0].creates]
+                if alike[0].creates:
+                    return self._job(transaction, owner, tokens, alike)
+                return update_lookups.job(transaction, owner, tokens, alike, self.call.path)
             for doubt in of_owner:
                 self._later(transaction, doubt, now, self.patience.gap_s)
         return None
 
-    def record(self, transaction: Transaction, hosts: Hosts, tally: Tally, looked: Looked) -> None:
+    def record(
+        self, transaction: Transaction, hosts: Hosts, tally: Tally, looked: Looked | TargetsRead
+    ) -> None:
         """Write down what a reading showed about each of its entries."""
+        if isinstance(looked, TargetsRead):
+            self._record_targets(transaction, hosts, tally, looked)
+            return
         now = self._now(transaction)
-        trouble = looked.listing.trouble
-        if trouble is not None and trouble.news is not HostNews.NONE:
-            hosts.tell(Host.API, trouble.news, trouble.reason, from_ms(now.ms), trouble.wait_s)
+        _tell(hosts, looked.listing.trouble, now)
         book = _Book(transaction, looked)
         rest: list[tuple[Doubt, Wanted, Match]] = []
         for doubt, wanted in zip(looked.job.doubts, looked.job.wanted, strict=True):
@@ -99,6 +109,24 @@ class Lookups:
         for doubt, wanted, match in rest:
             ruling = reconcile.after_look(doubt, match, book.seen(doubt, wanted), self.patience, now)
             self._note(transaction, doubt, ruling, looked, now)
+
+    def _record_targets(
+        self, transaction: Transaction, hosts: Hosts, tally: Tally, read: TargetsRead
+    ) -> None:
+        if read.clock_offset_s is not None:  # it may be the first answer that this device ever got
+            note_offset(transaction, read.clock_offset_s, self.clock)
+        now = self._now(transaction)
+        for answer in read.answers:
+            if isinstance(answer, NoPage):
+                _tell(hosts, answer, now)
+        update_lookups.record(
+            transaction,
+            read,
+            parks_changed=self.parks_changed,
+            patience=self.patience,
+            tally=tally,
+            now=now,
+        )
 
     def _now(self, transaction: Transaction) -> Now:
         offset_s = clock_offset(transaction)
@@ -148,7 +176,7 @@ class Lookups:
                     self._later(transaction, doubt, now, max(self.patience.gap_s, 1.0))
             case Do.RESTART:
                 doubts.restart_clock(transaction, doubt, now=now.ms, mono_ms=now.mono_ms, boot=now.boot)
-            case Do.WAIT | Do.LOOK | Do.FOUND:
+            case Do.WAIT | Do.LOOK | Do.FOUND | Do.QUIET:
                 pass
 
     def _later(self, transaction: Transaction, doubt: Doubt, now: Now, wait_s: float) -> None:
@@ -195,6 +223,11 @@ class Lookups:
         }.get(ruling.do, ("Unclear", "lookup_unclear"))
         if doubts.note_end(transaction, doubt, _result(outcome, said, looked), now=now.ms):
             self._obey(transaction, doubt, ruling, now)
+
+
+def _tell(hosts: Hosts, trouble: NoPage | None, now: Now) -> None:
+    if trouble is not None and trouble.news is not HostNews.NONE:
+        hosts.tell(Host.API, trouble.news, trouble.reason, from_ms(now.ms), trouble.wait_s)
 
 
 class _Book:

@@ -1,8 +1,8 @@
 """What one exchange means for an entry: the only file that gives a status or a failure its meaning.
 
 Pure: facts in (`sync/exchange.py`), one named outcome out (`sync/outcome_kinds.py`). The two tables here are
-the truth for the API, those of `sync/outcome_upload.py` for the storage, and `sync/outcome_reissue.py` has the one
-call for another address. In comments "POST" is any call that
+the truth for the API, those of `sync/outcome_upload.py` for the storage; `sync/outcome_reissue.py` has the one call
+for another address, `sync/outcome_check.py` the read before an update. In comments "POST" is any call that
 is not repeatable, "PATCH" any that is. What follows from an outcome is `sync/policy.py`.
 """
 
@@ -21,6 +21,7 @@ from sync.answer import (
     take_presigned_url,
 )
 from sync.exchange import Exchange, Failure, FailureKind, Reply
+from sync.outcome_check import classify_check
 from sync.outcome_kinds import (
     Accepted,
     AuthRequired,
@@ -29,9 +30,12 @@ from sync.outcome_kinds import (
     LocalFault,
     NotOurs,
     Outcome,
+    ReadLost,
+    ReadRefused,
     Rejected,
     Retryable,
     TargetMissing,
+    TargetShown,
     Unreachable,
     Uploaded,
     UploadRefused,
@@ -52,9 +56,12 @@ __all__ = [
     "LocalFault",
     "NotOurs",
     "Outcome",
+    "ReadLost",
+    "ReadRefused",
     "Rejected",
     "Retryable",
     "TargetMissing",
+    "TargetShown",
     "Unreachable",
     "UploadRefused",
     "Uploaded",
@@ -62,6 +69,7 @@ __all__ = [
     "UrlSpent",
     "WayClosed",
     "classify_ambient",
+    "classify_check",
     "classify_reissue",
     "classify_send",
     "classify_upload",
@@ -96,15 +104,22 @@ class _Sent:
     repeatable: bool
     wants_url: bool
     tokens_proven: bool
+    has_target: bool
 
 
 def classify_send(
-    exchange: Exchange, *, success_status: int, repeatable: bool, wants_url: bool, tokens_proven: bool
+    exchange: Exchange,
+    *,
+    success_status: int,
+    repeatable: bool,
+    wants_url: bool,
+    tokens_proven: bool,
+    has_target: bool = False,
 ) -> Outcome:
     """What came of one write to the API.
 
     `wants_url`: the answer owes a presigned URL. `tokens_proven`: the server took these tokens for another
-    request, so a 403 that does not speak of them is about this entry.
+    request, so a 403 that does not speak of them is about this entry. `has_target`: its path names what it changes.
 
     Source: delivery-semantics.md section 3. Assumed: all of it, the API's pages list no error status.
     """
@@ -112,7 +127,9 @@ def classify_send(
         case Failure():
             return _no_answer(exchange, repeatable)
         case Reply():
-            sent = _Sent(exchange, success_status, repeatable, wants_url, tokens_proven)
+            sent = _Sent(
+                exchange, success_status, repeatable, wants_url, tokens_proven, has_target or repeatable
+            )
             if not 300 <= exchange.status < 400 and _is_foreign_page(exchange):
                 return NotOurs(reason="page_instead_of_answer", **_told(exchange))
             rule = _BY_STATUS.get(exchange.status) or _BY_HUNDRED.get(exchange.status // 100, _unclear)
@@ -208,7 +225,7 @@ def _forbidden(sent: _Sent) -> Outcome:
 
 
 def _missing(sent: _Sent) -> Outcome:
-    if sent.repeatable and sent.reply.status == 404:
+    if sent.has_target and sent.reply.status == 404:
         return TargetMissing(reason="target_missing", **_told(sent.reply))
     return EndpointMissing(reason="endpoint_missing", **_told(sent.reply))
 

@@ -4,9 +4,10 @@ Names and words only. Which answer is which outcome is said in `sync/outcome.py`
 `sync/policy.py`. Match on these classes and end with `assert_never`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sync.sentences import SENTENCES
 
@@ -145,6 +146,28 @@ class WayClosed(_Told):
     lasting: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetShown(_Told):
+    """The intervention that an update changes, as the server shows it now."""
+
+    name: ClassVar[str] = "target_shown"
+    item: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadRefused(_Told):
+    """The server does not show the intervention that an update changes."""
+
+    name: ClassVar[str] = "read_refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadLost(_Told):
+    """The intervention that an update changes was asked for, and the answer was lost."""
+
+    name: ClassVar[str] = "read_lost"
+
+
 Outcome = (
     Accepted
     | Uploaded
@@ -161,4 +184,7 @@ Outcome = (
     | LocalFault
     | UrlIssued
     | WayClosed
+    | TargetShown
+    | ReadRefused
+    | ReadLost
 )

@@ -36,6 +36,7 @@ class Step(StrEnum):
     UPLOAD = "upload"
     LOOKUP = "lookup"  # see whether the server has it
     REISSUE = "reissue"  # ask the server for another address of the signature
+    CHECK = "check"  # read what an update would change
 
 
 class HostNews(StrEnum):
@@ -104,6 +105,7 @@ Setback = (
     | o.UploadRefused
     | o.LocalFault
     | o.WayClosed
+    | o.ReadLost
 )
 
 
@@ -180,6 +182,10 @@ def decide(outcome: Setback, tried: Tried, *, now: datetime, limits: Limits, rng
             verdict = Verdict(Event.PARK, reason, HostNews.NONE)
         case o.WayClosed():
             verdict = _way_closed(outcome, tried, now, limits, rng)
+        case o.ReadLost():
+            # A list or a page that is slow says nothing about sending; the wait is this entry's own.
+            wait = next_attempt_at(tried.link_failures + 1, now=now, hint_s=None, limits=limits, rng=rng)
+            verdict = Verdict(Event.RETRY, reason, HostNews.NONE, wait, link_failure=True, yields=ONE_BACK)
         case _:
             assert_never(outcome)
     return verdict

@@ -37,6 +37,7 @@ _LONGEST_AGAIN_S: Final = 3600.0
 HELD_REASON: Final = "arrival_unknown"
 CREATED_REASON: Final = "answer_unusable"
 SEVERAL_REASON: Final = "several_matches"
+CHANGED_REASON: Final = "changed_at_server"
 # What look-ups say of an entry; the first six while it stays in doubt.
 LOOKUP_REASONS: Final = (
     "lookup_missed",
@@ -48,6 +49,9 @@ LOOKUP_REASONS: Final = (
     SEVERAL_REASON,
     "found_at_server",
     "absent_at_server",
+    "change_found",
+    "notice_withheld",
+    "notice_unknown",
 )
 # Kept as they are: they say more than that the server has it.
 _KEPT_REASONS: Final = frozenset({"conflict", "server_id_taken"})
@@ -83,6 +87,7 @@ class Do(StrEnum):
     RESTART = "restart"  # its settling time begins anew
     PARK = "park"
     SEND = "send"  # same key, same bytes
+    QUIET = "quiet"  # an update without its mails and notices, with a key of its own
     LOOK = "look"
     FOUND = "found"
 
@@ -125,7 +130,7 @@ def without_look(doubt: Doubt, strategy: Strategy, patience: Patience, now: Now)
         return Ruling(Do.WAIT)
     by_key = strategy is Strategy.KEY and not doubt.certainly_created and _key_is_remembered(doubt, now)
     if strategy is Strategy.RESEND or by_key:
-        return _again(doubt, patience, now)
+        return again(doubt, patience, now)
     return Ruling(Do.LOOK)
 
 
@@ -150,10 +155,10 @@ def _not_found(doubt: Doubt, match: Match, seen: Seen, patience: Patience, now: 
         return Ruling(Do.RESTART)
     unclean = _why_unclean(match, seen)
     if unclean is None:
-        return _after_miss(doubt, doubt.mono_ms, seen, patience, now)
-    if _gives_up(doubt, seen, now):
+        return after_miss(doubt, doubt.mono_ms, seen.started_mono_ms, patience, now)
+    if gives_up(doubt, now, online=seen.online):
         return Ruling(Do.PARK, park_reason(doubt))
-    return Ruling(Do.WAIT, _spoken(doubt, unclean), again_s=_again_s(doubt, patience))
+    return Ruling(Do.WAIT, spoken(doubt, unclean), again_s=again_s(doubt, patience))
 
 
 def _why_unclean(match: Match, seen: Seen) -> str | None:
@@ -169,30 +174,31 @@ def _why_unclean(match: Match, seen: Seen) -> str | None:
     return None
 
 
-def _after_miss(doubt: Doubt, since_ms: int, seen: Seen, patience: Patience, now: Now) -> Ruling:
-    age_ms = seen.started_mono_ms - since_ms
+def after_miss(doubt: Doubt, since_ms: int, started_mono_ms: int, patience: Patience, now: Now) -> Ruling:
+    """It was not seen by a reading that began then: the second clean miss, late enough, is proof."""
+    age_ms = started_mono_ms - since_ms
     unsettled_ms = patience.settle_s * 1000 - age_ms
     gap_left_ms = 0.0
     if doubt.last_miss_mono_ms is not None:
-        gap_left_ms = patience.gap_s * 1000 - (seen.started_mono_ms - doubt.last_miss_mono_ms)
+        gap_left_ms = patience.gap_s * 1000 - (started_mono_ms - doubt.last_miss_mono_ms)
     counts = unsettled_ms <= 0 and gap_left_ms <= 0
     misses = doubt.clean_misses + counts
     if misses >= CLEAN_MISSES and age_ms >= patience.proof_s * 1000:
         if doubt.certainly_created:
             return Ruling(Do.PARK, park_reason(doubt), clean_miss=counts)
-        return _again(doubt, patience, now)
-    again_s = patience.gap_s if counts else max(unsettled_ms, gap_left_ms) / 1000
-    return Ruling(Do.WAIT, _spoken(doubt, "lookup_missed"), clean_miss=counts, again_s=again_s)
+        return again(doubt, patience, now)
+    wait_s = patience.gap_s if counts else max(unsettled_ms, gap_left_ms) / 1000
+    return Ruling(Do.WAIT, spoken(doubt, "lookup_missed"), clean_miss=counts, again_s=wait_s)
 
 
-def _again(doubt: Doubt, patience: Patience, now: Now) -> Ruling:
+def again(doubt: Doubt, patience: Patience, now: Now, do: Do = Do.SEND, reason: str | None = None) -> Ruling:
     """Send it once more, if it was not sent too often already."""
     limits = patience.limits
     since = doubt.first_attempt_at
     too_old = since is not None and now.ms - since >= limits.max_age_s * 1000
     if doubt.attempts >= limits.max_attempts or too_old:
         return Ruling(Do.PARK, "attempts_exhausted")
-    return Ruling(Do.SEND)
+    return Ruling(do, reason)
 
 
 def _key_is_remembered(doubt: Doubt, now: Now) -> bool:
@@ -206,8 +212,9 @@ def _key_is_remembered(doubt: Doubt, now: Now) -> bool:
     return max(ages_ms) < KEY_RETENTION_S * 1000
 
 
-def _gives_up(doubt: Doubt, seen: Seen, now: Now) -> bool:
-    tried = doubt.lookups + seen.online
+def gives_up(doubt: Doubt, now: Now, *, online: bool) -> bool:
+    """Whether look-ups have had their time. `online`: the last one was answered."""
+    tried = doubt.lookups + online
     return tried >= GIVE_UP_AFTER_LOOKUPS and waited_ms(doubt, now) >= GIVE_UP_AFTER_S * 1000
 
 
@@ -218,13 +225,13 @@ def waited_ms(doubt: Doubt, now: Now) -> int:
     return doubt.waited_ms + max(0, now.mono_ms - doubt.looked_mono_ms)
 
 
-def _again_s(doubt: Doubt, patience: Patience) -> float:
+def again_s(doubt: Doubt, patience: Patience) -> float:
     """A list that cannot answer is asked more and more rarely."""
     first_s = max(patience.gap_s, _LEAST_AGAIN_S)
     return float(min(max(first_s, _LONGEST_AGAIN_S), first_s * 2.0 ** min(doubt.lookups, 30)))
 
 
-def _spoken(doubt: Doubt, reason: str) -> str | None:
+def spoken(doubt: Doubt, reason: str) -> str | None:
     """What an entry that the server certainly has says stays what it is: it is the more important half."""
     return None if doubt.certainly_created else reason
 

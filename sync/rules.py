@@ -25,6 +25,7 @@ class Rules:
     probe_cap_s: float
     api_url: str
     ways: Ways = NO_WAYS
+    conflict_after_s: float | None = None  # None: an update is sent whatever has become of its target
 
 
 @dataclass(frozen=True, slots=True)

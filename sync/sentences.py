@@ -52,6 +52,12 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "ambient_refused": "The storage does not take the signature with this machine's own credentials.",
         "ambient_unavailable": "This machine has no credentials for the storage that can be used.",
         "ambient_no_place": "Nothing tells where in the storage the signature belongs.",
+        "check_passed": "The intervention was read at the server before it is changed: nobody else has changed it.",
+        "check_refused": "The server did not show the intervention that this changes; it is sent without that look.",
+        "check_lost": "The intervention that this changes was asked for, and the answer was lost.",
+        "check_untold": "The server does not say when the intervention that this changes was last changed; "
+        "it is sent all the same.",
+        "changed_at_server": "Somebody else has changed this intervention at the server since this was captured.",
         "not_storage": "A sign-in page of the network, or another page, answered instead of the storage.",
     }
 )

@@ -53,7 +53,7 @@ class Setbacks:
         job, now_ms = finished.job, to_ms(now)
         verdict = self._verdict(transaction, job, outcome, tally, now)
         detour: Turn | None = None
-        if job.step is not Step.SEND:
+        if job.step in (Step.UPLOAD, Step.REISSUE):
             verdict, detour = turn(outcome, verdict, job.stuck, self.ways)
         due_at = verdict.due_at
         if job.step is not Step.SEND and verdict.link_failure and job.link_failures + 1 >= LINK_TRIES:
@@ -67,7 +67,7 @@ class Setbacks:
             due_at=0 if due_at is None else to_ms(due_at),
             counted=verdict.counted,
             link_failure=verdict.link_failure,
-            yields=verdict.yields if job.step is Step.SEND else 0,
+            yields=verdict.yields if job.step in (Step.SEND, Step.CHECK) else 0,
             certainly_created=verdict.certainly_created,
             doubt=doubt_clock(now_ms, self.clock.monotonic_ms(), self.clock.boot())
             if verdict.event is Event.DOUBT

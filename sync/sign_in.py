@@ -79,7 +79,7 @@ def owners_to_probe(
     for name, standing in control.paused_owners(transaction).items():
         owner = name or None
         if holds.probe_due(transaction, owner, standing, now) and not any(
-            job.owner == owner and job.step is Step.SEND for job in active
+            job.owner == owner and job.step in (Step.SEND, Step.CHECK) for job in active
         ):
             yield owner, (standing.get("refused") or [0])[-1]
 

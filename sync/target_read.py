@@ -66,7 +66,9 @@ class Tries:
 
 def read(body: Mapping[str, Any], item: Item, mirrored: Mirrored) -> Reading:
     """Compare what an update sets with what a read shows. `body` is without what only notifies somebody."""
-    agree, differ, unshown = set(), set(), set()
+    agree: set[str] = set()
+    differ: set[str] = set()
+    unshown: set[str] = set()
     for name, sent in body.items():
         shown = _shown(item, mirrored.get(name, ()))
         if shown is _ABSENT:

@@ -163,6 +163,7 @@ def show_document(told: Mapping[str, Any], explained: Explained) -> dict[str, An
         **{name: told[name] for name in _LISTED},
         "payload": told["payload"],
         "revisions": told["revisions"],
+        "server_version": _clean(told["server_version"]),
         "history": [{name: _clean(each[name]) for name in _TRIED} for each in told["history"]],
         "receipt": next((each for each in receipts if each["adopted"]), None),
         "receipts": receipts,
@@ -201,7 +202,24 @@ def show_text(told: Mapping[str, Any], explained: Explained) -> str:
     for each in document["receipts"]:
         lines += ["", _told_by(each)]
         lines += _pretty(each["answer"])
+    if document["server_version"]:
+        lines += ["", *_versions(document["server_version"], document["payload"])]
     return "\n".join([*lines, "", "payload:", *_pretty(document["payload"])])
+
+
+def _versions(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    """What the server showed of the fields that this sets, beside what it sets."""
+
+    def written(value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False)
+
+    when = f", changed at {there['updatedAt']}" if there["updatedAt"] else ""
+    shown = there["fields"]
+    rows = [
+        (name, f"there: {written(shown[name]) if name in shown else 'not shown'}", f"here: {written(value)}")
+        for name, value in here.items()
+    ]
+    return [plain(f"when it was held, the server had{when}:"), *_columns(rows)]
 
 
 def _told_by(receipt: Mapping[str, Any]) -> str:
