@@ -88,7 +88,11 @@ _KNOWN: Final = Prepared(
 _PURGED: Final = Prepared(
     select(PURGED.c.kind, PURGED.c.state, PURGED.c.input_digest).where(PURGED.c.id == bindparam("wanted"))
 )
-_START_USED: Final = Prepared(select(ENTRY.c.seq).where(ENTRY.c.start_at == bindparam("wanted")).limit(1))
+_START_USED: Final = Prepared(
+    select(ENTRY.c.seq)
+    .where(ENTRY.c.start_at == bindparam("wanted"), ENTRY.c.kind == bindparam("of_kind"))
+    .limit(1)
+)
 
 
 def put(database: Database, new: NewEntry) -> Put:
@@ -172,7 +176,7 @@ def _start(transaction: Transaction, new: NewEntry) -> tuple[int | None, bool]:
         return None, False
     chosen = isinstance(new.payload, str)
     start_at = new.start_at
-    while transaction.run(_START_USED, wanted=start_at).fetchone() is not None:
+    while transaction.run(_START_USED, wanted=start_at, of_kind=new.kind).fetchone() is not None:
         if chosen:
             return start_at, True
         start_at += 1

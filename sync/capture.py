@@ -24,7 +24,7 @@ from sync.errors import InputRefused, Problem
 from sync.image import SignatureImage, read_image
 from sync.instants import instant_text, to_millisecond
 from sync.operations import Operation, by_kind
-from sync.payload import check, complete, read_json, to_body
+from sync.payload import check, complete, oddities, read_json, to_body
 
 # Beyond this the device's clock was far enough off for a look-up by time to need a second look.
 _SUSPECT_OFFSET_S = 120.0
@@ -191,7 +191,7 @@ def capture_in(
         # A repeat is a repeat, whatever has become meanwhile of what it hangs on.
         before = None if checked.id is None else known(transaction, checked.id, checked.digest)
         if before is not None:
-            return answer(before, checked.operation)
+            return answer(before, checked)
         depends = resolve(transaction, checked, id=checked.id or new_id)
     new = new_entry(
         checked,
@@ -203,7 +203,7 @@ def capture_in(
         mono_ms=clock.monotonic_ms(),
         boot=clock.boot(),
     )
-    return answer(put_in(transaction, new), checked.operation)
+    return answer(put_in(transaction, new), checked)
 
 
 def new_entry(
@@ -272,15 +272,16 @@ def given_start(operation: Operation, data: dict[str, Any]) -> int | None:
         return None  # the API's pattern has a year 0000, the calendar has not
 
 
-def answer(stored: Put, operation: Operation) -> Captured:
+def answer(stored: Put, checked: Checked) -> Captured:
     """What the one who captured is told."""
-    warnings: tuple[dict[str, str], ...] = ()
+    operation = checked.operation
+    warnings = [{"code": each.code, "message": each.message} for each in oddities(checked.given)]
     if stored.start_not_unique and operation.start_is_ours:
-        warnings = (
+        warnings.append(
             {
                 "code": "start_not_unique",
                 "message": f"Another entry of this device has the same {operation.start_field}. Should an answer "
                 "ever be lost, the two cannot be told apart by it.",
-            },
+            }
         )
-    return Captured(stored.id, stored.kind, stored.state, stored.duplicate, warnings)
+    return Captured(stored.id, stored.kind, stored.state, stored.duplicate, tuple(warnings))

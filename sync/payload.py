@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sync.errors import IMAGE_PATH, Problem, json_path, shown
 from sync.image import SignatureImage
-from sync.instants import instant_text
+from sync.instants import instant_text, to_millisecond
 from sync.json_input import MAX_JSON_BYTES, read_json
 from sync.operations.operation import Operation
 from sync.references import REFERENCE_KEY
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sync.operations.fields import Payload
 
-__all__ = ["MAX_JSON_BYTES", "check", "complete", "read_json", "to_body"]
+__all__ = ["MAX_JSON_BYTES", "check", "complete", "oddities", "read_json", "to_body"]
 
 _WANTED = {
     "int_type": "an integer",
@@ -92,6 +92,15 @@ def check(
         what_to_do = f"{operation.kind} sends no image. Leave --signature out."
         problems.append(Problem(IMAGE_PATH, "signature_not_wanted", what_to_do))
     return problems
+
+
+def oddities(data: Mapping[str, Any]) -> list[Problem]:
+    """What is probably a slip in checked `data`, though the API's pages do not rule it out."""
+    times = [data.get(name) for name in ("scheduledStart", "scheduledEnd")]
+    start, end = (to_millisecond(at) if isinstance(at, str) else None for at in times)
+    if start is None or end is None or start < end:
+        return []
+    return [Problem("$.scheduledEnd", "ends_before_start", "scheduledEnd is not after scheduledStart.")]
 
 
 def complete(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sync.clock import Clock
+from tests.support.api_samples import sample
 from tests.support.bad_images import jpeg_of_size
 from tests.support.builders import signature_jpeg, signature_png, unplanned_body
 from tests.support.command import Ended, Tablet
@@ -220,6 +221,25 @@ def test_given_start_is_never_altered_and_a_second_use_is_warned_about(tablet: T
     (warning,) = second["warnings"]
     assert warning["code"] == "start_not_unique"
     assert {start_of(tablet, each["id"]) for each in (first, second)} == {given}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "warned"),
+    [
+        ("2026-03-02T10:00Z", "2026-03-02T09:59:59.999Z", True),
+        ("2026-03-02T10:00Z", "2026-03-02T10:00:00.0009Z", True),
+        ("2026-03-02T10:00Z", "2026-03-02T10:00:00.001Z", False),
+    ],
+)
+def test_plan_that_ends_before_it_begins_is_kept_and_warned_about(
+    tablet: Tablet, start: str, end: str, warned: bool
+) -> None:
+    """The pages do not rule it out, and it is most likely a slip of the hand."""
+    body = sample("curative", scheduledStart=start, scheduledEnd=end)
+    ended = tablet.run("capture", "curative", "--data", "-", "--json", stdin=json.dumps(body))
+    assert ended.code == 0, ended
+    assert [each["code"] for each in ended.document["warnings"]] == ["ends_before_start"] * warned
+    assert json.loads(tablet.payload(ended.document["id"])) == body
 
 
 def test_warning_is_told_to_people_too(tablet: Tablet) -> None:

@@ -101,6 +101,12 @@ def test_start_that_was_given_is_kept_and_a_second_use_is_told(scratch: Scratch)
     assert scratch.row(2)["start_at"] == NOON_MS
 
 
+def test_start_of_another_kind_is_no_second_use(scratch: Scratch) -> None:
+    """A repair planned for noon, and a visit that began at noon: no look-up takes one for the other."""
+    scratch.put(1, start_at=NOON_MS, kind="curative")
+    assert not scratch.put(2, start_at=NOON_MS, kind="unplanned-preventive").start_not_unique
+
+
 def test_chosen_start_steps_over_one_that_was_given(scratch: Scratch) -> None:
     scratch.put(1, start_at=NOON_MS)
     scratch.put(2, start_at=NOON_MS, payload=str)
