@@ -21,6 +21,7 @@ from storage.errors import (
 )
 
 _ID_AT_MOST_BYTES: Final = 100
+_DATABASE: Final = "fieldsync.db"
 
 
 class StorageFolder(NamedTuple):
@@ -30,7 +31,7 @@ class StorageFolder(NamedTuple):
 
     @property
     def database(self) -> Path:
-        return self.root / "fieldsync.db"
+        return self.root / _DATABASE
 
     @property
     def marker(self) -> Path:
@@ -102,7 +103,7 @@ class StorageFolder(NamedTuple):
     def database_identity(self) -> tuple[int, int] | None:
         """Which file stands at the database's place; None where there is none."""
         try:
-            found = self.database.stat()
+            found = os.stat(os.path.join(self.root, _DATABASE))
         except OSError:
             return None
         return found.st_dev, found.st_ino

@@ -85,6 +85,7 @@ class Checked:
     digest: str
     target: str | None = None
     after: str | None = None
+    leans: bool = False  # on other entries or a target, which only the outbox knows
 
 
 def check_input(given: Input, limits: ImageLimits) -> Checked:
@@ -125,7 +126,8 @@ def check_input(given: Input, limits: ImageLimits) -> Checked:
     if problems or data is None:
         raise InputRefused(problems)
     digest = _digest(operation.kind, data, image, given.target, given.after)
-    return Checked(operation, data, image, id, digest, given.target, given.after)
+    leaning = leans(given.target, given.after, data)
+    return Checked(operation, data, image, id, digest, given.target, given.after, leaning)
 
 
 def _read_image(given: Input, limits: ImageLimits) -> tuple[SignatureImage | None, tuple[Problem, ...]]:
@@ -187,7 +189,7 @@ def capture_in(
 ) -> Captured:
     """As `capture`, inside a transaction of the caller: many captures, one commit. A refusal changes nothing in it."""
     depends = None
-    if leans(checked.target, checked.after, checked.given):
+    if checked.leans:
         # A repeat is a repeat, whatever has become meanwhile of what it hangs on.
         before = None if checked.id is None else known(transaction, checked.id, checked.digest)
         if before is not None:

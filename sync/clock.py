@@ -6,17 +6,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 
 def boot_id() -> str:
     """Names the present run of the operating system: monotonic times of another run mean nothing in it."""
+    # Elsewhere: the second at which the monotonic clock began. A clock that jumps looks like a reboot, which makes
+    # settling times start again, and that is the safe side.
+    return _kernels_boot_id() or f"since-{round(time.time() - time.monotonic())}"
+
+
+@cache
+def _kernels_boot_id() -> str | None:
+    # No process outlives a boot, so one look is enough: each capture asks.
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except OSError:
-        # Elsewhere: the second at which the monotonic clock began. A clock that jumps looks like a reboot,
-        # which makes settling times start again, and that is the safe side.
-        return f"since-{round(time.time() - time.monotonic())}"
+        return None
 
 
 @dataclass(frozen=True, slots=True)

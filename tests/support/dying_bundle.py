@@ -15,7 +15,7 @@ from typing import Any
 from storage.database import Database
 from storage.folder import StorageFolder
 from sync.bundle import handing
-from sync.bundle.age_file import Sealer
+from sync.bundle.sealed_file import Sealer
 from tests.support.bundles import given_away, taken_in
 from tests.support.dying_drain import Death, _between, _Connection
 

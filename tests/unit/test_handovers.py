@@ -18,9 +18,9 @@ from storage.errors import StorageFull
 from storage.handovers import Became
 from storage.orders import resync
 from sync.bundle import handing
-from sync.bundle.age_file import Sealer
 from sync.bundle.errors import BundleConflict, BundleDamaged, BundleRefused, WrongSecret
 from sync.bundle.handing import FileInTheWay, LeftParked
+from sync.bundle.sealed_file import Sealer
 from sync.capture import ImageLimits as Limits
 from sync.capture import Input, capture_in, check_input
 from tests.support.builders import signature_png
