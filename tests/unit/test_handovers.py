@@ -233,7 +233,7 @@ def test_file_is_unreadable_without_the_key(here: Box, file: Path) -> None:
     here.visit(1)
     given_away(here.database, file)
     raw = file.read_bytes()
-    for told in (b"Zo", b"example.org", b"PNG", entry_id(1).encode(), b"unplanned"):
+    for told in (b"example.org", b"Extinguishers", entry_id(1).encode(), b"unplanned"):
         assert told not in raw
 
 

@@ -274,14 +274,12 @@ def _read(secret: Secret, *, new: bool) -> Lock:
     next_command = _EXPORT_HELP if new else _IMPORT_HELP
     if secret.given > 1:
         raise _usage("give one of --passphrase-file, --passphrase-stdin and --key-file", next_command)
+    for path in (secret.key_file, secret.passphrase_file):
+        if path is not None and keys.read_by_others(path):
+            click.echo(f"note: others on this device can read {plain(str(path))}: chmod 600", err=True)
     if secret.key_file is not None:
         return keys.key_in(keys.read_secret(secret.key_file))
     if secret.passphrase_file is not None:
-        if keys.read_by_others(secret.passphrase_file):
-            click.echo(
-                f"note: others on this device can read {plain(str(secret.passphrase_file))}: chmod 600",
-                err=True,
-            )
         return keys.passphrase_in(keys.read_secret(secret.passphrase_file), new=new)
     if secret.passphrase_stdin:
         return keys.passphrase_in(keys.read_secret(sys.stdin.buffer), new=new)
