@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlcipher3 import dbapi2
 
@@ -34,6 +34,35 @@ def iso(at: int | None) -> str | None:
     if at is None:
         return None
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Narrowed(NamedTuple):
+    """Which entries are asked for: only those that fit all that is given. `since` is in milliseconds."""
+
+    states: tuple[str, ...] = ()
+    kind: str | None = None
+    since: int | None = None
+    after_id: str | None = None
+
+    def where(self, *, needs_action: bool = False) -> tuple[str, list[Any]]:
+        """The condition on `entry e` and its values."""
+        conditions: list[str] = []
+        values: list[Any] = []
+        if needs_action:
+            conditions.append(f"e.{_NEEDS_ACTION}")
+        if self.states:
+            conditions.append(f"e.state IN ({', '.join('?' * len(self.states))})")
+            values.extend(self.states)
+        if self.kind is not None:
+            conditions.append("e.kind = ?")
+            values.append(self.kind)
+        if self.since is not None:
+            conditions.append("e.captured_at >= ?")
+            values.append(self.since)
+        if self.after_id is not None:
+            conditions.append("e.seq > (SELECT seq FROM entry WHERE id = ?)")
+            values.append(self.after_id)
+        return (f"WHERE {' AND '.join(conditions)}" if conditions else ""), values
 
 
 class Reader:
@@ -129,23 +158,7 @@ class Reader:
         limit: int = 1000,
     ) -> list[dict[str, Any]]:
         """Entries in capture order, oldest first, each in the shape of `list --json`."""
-        conditions: list[str] = []
-        values: list[Any] = []
-        if needs_action:
-            conditions.append(f"e.{_NEEDS_ACTION}")
-        if states:
-            conditions.append(f"e.state IN ({', '.join('?' * len(states))})")
-            values.extend(states)
-        if kind is not None:
-            conditions.append("e.kind = ?")
-            values.append(kind)
-        if since is not None:
-            conditions.append("e.captured_at >= ?")
-            values.append(since)
-        if after_id is not None:
-            conditions.append("e.seq > (SELECT seq FROM entry WHERE id = ?)")
-            values.append(after_id)
-        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        where, values = Narrowed(states, kind, since, after_id).where(needs_action=needs_action)
         listed = (
             _LIST.replace("entry e", "entry e INDEXED BY ix_entry_needs_action") if needs_action else _LIST
         )

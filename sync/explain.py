@@ -6,7 +6,7 @@ words are in one table a language (`explain_english.py` is complete); the causes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from shlex import quote
 from typing import Any, Final
@@ -50,26 +50,9 @@ def reason_words(reason: str, *, language: str = "en") -> Words:
     return _words_of(LANGUAGES[language], reason)
 
 
-def explain_held(
-    held: Sequence[Mapping[str, Any]], *, language: str = "en"
-) -> list[tuple[str, int, Explained]]:
-    """Parked and dead entries by cause: the reason, how many share it, and what `show` would say of each.
-
-    Takes objects as `list --json` has them; the most frequent cause comes first. A command is about the one entry, or
-    about `ID` where there are several.
-    """
-    groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
-    for entry in held:
-        key = (entry["state"], entry["reason"] or entry["state"], entry["owner"] or "")
-        groups.setdefault(key, []).append(entry)
-    return [
-        (
-            reason,
-            len(group),
-            _held({**group[0], "id": group[0]["id"] if len(group) == 1 else "ID"}, LANGUAGES[language]),
-        )
-        for (_, reason, _), group in sorted(groups.items(), key=lambda each: -len(each[1]))
-    ]
+def explain_held(held: Mapping[str, Any], *, language: str = "en") -> Explained:
+    """What `show` says of an entry that is parked or dead. Enough are `id`, `state`, `stage`, `reason` and `owner`."""
+    return _held(held, LANGUAGES[language])
 
 
 def known_reasons() -> list[str]:

@@ -144,6 +144,7 @@ _OURS: Final = {
     "forbidden": _held(_LOOK, _SIGN_IN, _AGAIN, command="fieldsync list --state dead"),
     "refused": _held(
         _LOOK,
+        "Correct what it says, then let it go on: fieldsync edit {id} --set PATH=VALUE",
         "If the server was wrong and is put right, send it again: fieldsync resync {id}",
         command="fieldsync list --state dead",
     ),

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from storage import control
+from storage import control, repairs
 from storage.lifecycle import Event
 from storage.locks import FileLock
 from storage.records import Result, Setback, record_setback
 from sync.gate import Gate, Mode
-from tests.support.scratch import Scratch, entry_id
+from tests.support.scratch import NOON_MS, Scratch, entry_id
 from tests.unit.test_credentials import jwt
 
 COMMAND = (sys.executable, "-m", "sync")
@@ -228,20 +228,76 @@ def test_list_narrows(scratch: Scratch, run: Run) -> None:
     assert listed("--state", "done") == []
 
 
-def test_list_of_what_needs_action_says_why_and_what_to_do(scratch: Scratch, run: Run) -> None:
-    """Ops look at what stands still: each cause once, in words, with the command."""
-    for number in (1, 2):
+def test_list_of_what_needs_action_says_each_cause_once_and_what_to_do(scratch: Scratch, run: Run) -> None:
+    """Ops look at what stands still: each cause once, in words, with an example and the command."""
+    for number in range(1, 6):
         park(scratch, number)
-    scratch.put(3)
-    scratch.set_back(3, scratch.send(3), Event.REJECT, reason="refused")
-    text = run("list", "--needs-action").stdout
-    table, *causes = text.strip().split("\n\n")
-    assert len(table.splitlines()) == 4
-    assert causes[0].startswith("2 x attempts_exhausted: It was tried as often as the settings allow.")
-    assert "fieldsync resync ID" in causes[0]
-    assert causes[1].startswith("1 x refused: The server will not take this as it is.")
-    assert "fieldsync show 00000003" in causes[1]
+    refused(scratch, 6, "siteIds 17 unknown")
+    refused(scratch, 7, "siteIds 4 unknown")
+    refused(scratch, 8, "somebody unknown")
+    blocks = run("list", "--needs-action").stdout.strip().split("\n\n")
+    assert len(blocks) == 3
+    assert blocks[0].splitlines()[0] == "5 x 429 attempts_exhausted"
+    assert "It was tried as often as the settings allow." in blocks[0]
+    assert "00000001, 00000002, 00000003 and 2 more" in blocks[0]
+    assert "next     fieldsync resync --reason attempts_exhausted" in blocks[0]
+    assert "fieldsync resync ID" in blocks[0]
+    assert blocks[1].splitlines()[0] == "2 x 422 siteIds # unknown"
+    assert "The server will not take this as it is." in blocks[1]
+    assert "next     fieldsync show 00000006" in blocks[1]
+    assert blocks[2].splitlines()[0] == "1 x 422 somebody unknown"
+    assert "fieldsync edit 00000008 --set PATH=VALUE" in blocks[2]
     assert run("list").stdout.count("\n\n") == 0
+
+
+def refused(scratch: Scratch, number: int, words: str) -> None:
+    scratch.put(number)
+    lease = scratch.send(number)
+    scratch.set_back(number, lease, Event.REJECT, reason="refused")
+    sql = "UPDATE attempt SET outcome = 'Rejected', status = 422, reason = 'refused', detail = ? WHERE entry_seq = ?"
+    with scratch.database.write() as transaction:
+        seq = transaction.cursor.execute(
+            "SELECT seq FROM entry WHERE id = ?", (entry_id(number),)
+        ).fetchone()[0]
+        transaction.cursor.execute(sql, (json.dumps({"message": words}), seq))
+
+
+def test_programs_get_the_causes_with_every_id(scratch: Scratch, run: Run) -> None:
+    for number in range(1, 5):
+        refused(scratch, number, f"siteIds {number} unknown")
+    scratch.put(5)
+    assert json.loads(run("list", "--needs-action", "--by-cause", "--json").stdout) == {
+        "schema": 1,
+        "groups": [
+            {
+                "count": 4,
+                "kind": "unplanned-preventive",
+                "state": "dead",
+                "reason": "refused",
+                "status": 422,
+                "message": "siteIds # unknown",
+                "ids": [entry_id(number) for number in range(1, 5)],
+                "next_command": "fieldsync show 00000001",
+            }
+        ],
+    }
+    narrowed = json.loads(run("list", "--needs-action", "--by-cause", "--kind", "curative", "--json").stdout)
+    assert narrowed["groups"] == []
+    assert len(json.loads(run("list", "--needs-action", "--json").stdout)) == 4
+
+
+def test_word_of_a_person_hides_no_cause(scratch: Scratch, run: Run) -> None:
+    """It was refused, and given to somebody else since: what is wrong with it is still what the server said."""
+    refused(scratch, 1, "siteIds 4 unknown")
+    with scratch.database.write() as transaction:
+        repairs.assign(transaction, entry_id(1), "bert", now=NOON_MS)
+    (group,) = json.loads(run("list", "--needs-action", "--by-cause", "--json").stdout)["groups"]
+    assert (group["status"], group["message"]) == (422, "siteIds # unknown")
+
+
+def test_causes_are_only_of_what_needs_action(run: Run) -> None:
+    ended = run("list", "--by-cause", "--json")
+    assert (ended.returncode, json.loads(ended.stdout)["error"]["code"]) == (2, "usage")
 
 
 def test_page_that_is_full_names_the_next(scratch: Scratch, run: Run) -> None:
@@ -281,7 +337,16 @@ def test_show_tells_the_whole_story(scratch: Scratch, run: Run) -> None:
     scratch.deliver(1, 4711)
     scratch.upload(1, scratch.lease_upload(1))
     told = document(run("show", "1", "--json"))
-    assert list(told) == ["schema", *ENTRY_FIELDS, "payload", "history", "receipt", "receipts", "explain"]
+    assert list(told) == [
+        "schema",
+        *ENTRY_FIELDS,
+        "payload",
+        "revisions",
+        "history",
+        "receipt",
+        "receipts",
+        "explain",
+    ]
     assert (told["schema"], told["state"], told["payload"]) == (1, "done", {"n": 1})
     tried = ["n", "step", "started_at", "duration_ms", "outcome", "status", "reason", "detail", "sent_as"]
     assert [list(each) for each in told["history"]] == [tried, tried]

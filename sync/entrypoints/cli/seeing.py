@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from storage.queries import STATES
 from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import plain, reported
+from sync.entrypoints.cli.output import Failed, plain, reported
 from sync.entrypoints.cli.since import Since
+
+if TYPE_CHECKING:
+    from storage.queries import Narrowed, Reader
+    from sync.causes import Group
 
 
 @click.command()
@@ -78,6 +82,11 @@ def _alive(as_json: bool) -> Exit:
 )
 @click.option("--kind", metavar="KIND", help="Only this kind.")
 @click.option("--needs-action", is_flag=True, help="Only what needs a person: parked or dead.")
+@click.option(
+    "--by-cause",
+    is_flag=True,
+    help="With --needs-action: each cause once, also with --json; a person always gets it so.",
+)
 @click.option("--since", type=Since(), help="Only what was captured since; an instant, or like 2h, 3d.")
 @click.option(
     "--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="At most so many."
@@ -90,54 +99,69 @@ def list_entries(
     states: tuple[str, ...],
     kind: str | None,
     needs_action: bool,
+    by_cause: bool,
     since: int | None,
     limit: int,
     after_id: str | None,
     as_json: bool,
 ) -> None:
-    """Entries in the order of their capture, oldest first."""
+    """Entries in the order of their capture, oldest first. Those that need a person are told cause by cause."""
     with reported(as_json=as_json, debug=debug):
         from config.basics import read_basics
         from storage.errors import EntryNotFound
         from storage.folder import StorageFolder
-        from storage.queries import reading
+        from storage.queries import Narrowed, reading
         from sync.entrypoints.cli import telling
 
+        if by_cause and not needs_action:
+            raise Failed(
+                Exit.REFUSED,
+                "usage",
+                "--by-cause is about what needs a person; give --needs-action too",
+                next_command="fieldsync list --help",
+            )
         if kind is not None and not kind.isascii():
             from sync.operations import by_kind
 
             by_kind(kind)  # it is none, and may be no text at all
+        found: list[Any] = []
+        causes = needs_action and (by_cause or not as_json)
         with reading(StorageFolder(read_basics(os.environ).storage_dir)) as reader:
             if reader is None:
                 if after_id is not None:
                     raise EntryNotFound("nothing was ever captured here")
-                entries = []
             else:
-                entries = reader.entries(
-                    states=states,
-                    kind=kind,
-                    needs_action=needs_action,
-                    since=since,
-                    after_id=None if after_id is None else reader.resolve(after_id),
-                    limit=limit,
+                after = None if after_id is None else reader.resolve(after_id)
+                narrowed = Narrowed(states, kind, since, after)
+                found = (
+                    _causes(reader, narrowed)
+                    if causes
+                    else reader.entries(**narrowed._asdict(), needs_action=needs_action, limit=limit)
                 )
-        if kind is not None and not entries:
+        if kind is not None and not found:
             # Nothing found for a misspelt kind would read as "all is well".
             from sync.operations import by_kind
 
             by_kind(kind)
         if as_json:
-            telling.tell(entries)
-        elif entries:
-            telling.tell(telling.list_text(entries))
-            if needs_action:
-                telling.tell(telling.held_text(entries))
-            if len(entries) == limit:
-                next_page = f"there may be more; next: fieldsync list --after-id {entries[-1]['id'][-8:]}"
+            telling.tell(telling.causes_document(found) if causes else found)
+        elif causes and found:
+            telling.tell(telling.causes_text(found))
+        elif found:
+            telling.tell(telling.list_text(found))
+            if len(found) == limit:
+                next_page = f"there may be more; next: fieldsync list --after-id {found[-1]['id'][-8:]}"
                 click.echo(next_page, err=True)
         else:
-            narrowed = states or kind or needs_action or since is not None or after_id
-            click.echo("no entry fits" if narrowed else "no entries: nothing was captured yet", err=True)
+            is_narrowed = states or kind or needs_action or since is not None or after_id
+            click.echo("no entry fits" if is_narrowed else "no entries: nothing was captured yet", err=True)
+
+
+def _causes(reader: Reader, narrowed: Narrowed) -> list[Group]:
+    from storage.held import held
+    from sync.causes import grouped
+
+    return grouped(held(reader, narrowed))
 
 
 @click.command()

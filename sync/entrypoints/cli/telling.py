@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -15,6 +15,7 @@ import click
 from sync.entrypoints.cli.output import plain, print_json
 
 if TYPE_CHECKING:
+    from sync.causes import Group
     from sync.explain_words import Explained
     from sync.status import Status
 
@@ -27,6 +28,10 @@ _LISTED: Final = (
     "done_at", "signature", "signature_owed",
 )  # fmt: skip
 _TRIED: Final = ("n", "step", "started_at", "duration_ms", "outcome", "status", "reason", "detail", "sent_as")
+
+
+# So many ids of a cause are named to a person; a program gets them all.
+_EXAMPLES: Final = 3
 
 
 def tell(told: Any) -> None:
@@ -135,17 +140,58 @@ def list_text(entries: list[dict[str, Any]]) -> str:
     return "\n".join([click.style(head, dim=True), *lines])
 
 
-def held_text(entries: list[dict[str, Any]]) -> str:
-    """Why the parked and dead among them stand still, cause by cause, and what a person can do. May be empty."""
+def causes_document(groups: Sequence[Group]) -> dict[str, Any]:
+    """`list --needs-action --by-cause --json`."""
+    return {
+        "schema": 1,
+        "groups": [
+            {
+                "count": len(each.ids),
+                "kind": each.cause.kind,
+                "state": each.cause.state,
+                "reason": each.cause.reason,
+                "status": each.cause.status,
+                "message": each.cause.message or None,
+                "ids": each.ids,
+                "next_command": _next_command(each),
+            }
+            for each in groups
+        ],
+    }
+
+
+def causes_text(groups: Sequence[Group]) -> str:
+    """The same for a person: each cause once, with an example, why it holds them, and what can be done."""
     from sync.explain import explain_held
 
-    lines: list[str] = []
-    for reason, count, explained in explain_held([e for e in entries if e["state"] in ("parked", "dead")]):
-        lines += ["", f"{count} x {plain(reason)}: {explained['waiting_for']}"]
-        rows = [("  next", explained["next_step"])]
+    blocks = []
+    for group in groups:
+        cause, one = group.cause, len(group.ids) == 1
+        told = " ".join(filter(None, (str(cause.status or ""), cause.message or cause.reason)))
+        entry = {"id": group.ids[0] if one else "ID", "owner": group.owner}
+        explained = explain_held(
+            {**entry, "state": cause.state, "stage": cause.stage, "reason": cause.reason}
+        )
+        shown = ", ".join(id[-8:] for id in group.ids[:_EXAMPLES])
+        more = len(group.ids) - _EXAMPLES
+        rows = [
+            ("  what", f"{cause.kind}, {cause.state}: {cause.reason}"),
+            ("  which", f"{shown} and {more} more" if more > 0 else shown),
+            ("  why", explained["waiting_for"] or ""),
+            ("  next", _next_command(group)),
+        ]
         rows += [("  you can" if not n else "", each) for n, each in enumerate(explained["person_can"])]
-        lines += _columns(rows)
-    return "\n".join(lines)
+        head = click.style(f"{len(group.ids)} x {plain(told)}", fg=_COLOURS.get(cause.state))
+        blocks.append("\n".join([head, *_columns(rows)]))
+    return "\n\n".join(blocks)
+
+
+def _next_command(group: Group) -> str:
+    """What to run first: where one order can help all of them, that; else a look at the oldest."""
+    from sync.explain import next_command
+
+    command = next_command(group.cause.reason)
+    return command if not command.startswith("fieldsync list") else f"fieldsync show {group.ids[0][-8:]}"
 
 
 def _reason(each: Mapping[str, Any]) -> str:
