@@ -68,7 +68,7 @@ class Rejects:
         with self._lost():
             self._stream.flush()
             os.fsync(self._stream.fileno())
-            if os.stat(self._part).st_ino != os.fstat(self._stream.fileno()).st_ino:
+            if not self._is_ours():
                 raise FileExistsError(EEXIST, "the same file is being imported by somebody else")
             self._stream.close()
             if self.count:
@@ -86,10 +86,18 @@ class Rejects:
         """Leave nothing half behind. After `finish` there is nothing left to do."""
         if self._done:
             return
+        ours = not self._stream.closed and self._is_ours()
         with suppress(OSError):
             self._stream.close()
-        with suppress(OSError):
-            self._part.unlink()
+        if ours:
+            with suppress(OSError):
+                self._part.unlink()
+
+    def _is_ours(self) -> bool:
+        try:
+            return os.path.samestat(os.stat(self._part), os.fstat(self._stream.fileno()))
+        except FileNotFoundError:
+            return False
 
     @contextmanager
     def _lost(self) -> Iterator[None]:

@@ -236,3 +236,96 @@ def test_examples_of_the_documentation_are_imported_as_they_are(tablet: Tablet) 
     assert json.loads(tablet.payload(first["id"]))["provider"]["actionComment"].endswith(
         ",\ntwo seals replaced"
     )
+
+
+# The command
+
+
+def test_order_that_cannot_be_carried_out_is_one_error_and_stores_nothing(tablet: Tablet) -> None:
+    good = str(batch(tablet, [plan()]))
+    wrong_header = str(tablet.file("wrong.csv", b"companyId,company\n1,2\n"))
+    for arguments, code, problem in (
+        ((good, "--kind", "curativ"), "unknown_kind", None),
+        ((good, "--owner", ""), "input_refused", "owner_invalid"),
+        ((good, "--images", "nowhere"), "input_refused", "images_not_found"),
+        ((good, "--rejects", good), "input_refused", "rejects_not_possible"),
+        (
+            (good, "--rejects", str(tablet.folder / "no" / "where.csv")),
+            "input_refused",
+            "rejects_not_possible",
+        ),
+        (("nothing.csv",), "input_refused", "file_not_found"),
+        (("-",), "input_refused", "file_not_found"),
+        ((str(tablet.folder),), "input_refused", "not_a_file"),
+        ((wrong_header,), "input_refused", "unknown_column"),
+    ):
+        ended = tablet.run("import", *arguments, "--json")
+        assert (ended.code, ended.error["code"]) == (2, code), ended.out
+        assert [each["code"] for each in ended.error["problems"]] == ([] if problem is None else [problem])
+        assert ended.error["next_command"] == "fieldsync import --help"
+        assert tablet.run("import", *arguments).code == 2
+    assert not tablet.storage.exists(), "a refusal makes no outbox"
+    assert sorted(path.name for path in tablet.folder.iterdir()) == ["batch.jsonl", "images", "wrong.csv"]
+
+
+def test_exit_code_says_whether_all_some_or_none_were_kept(tablet: Tablet) -> None:
+    assert summary(tablet, batch(tablet, [plan()]))["rejects"] is None
+    assert summary(tablet, batch(tablet, [plan(), "{"]), code=3)["rejects"].endswith(
+        "batch.jsonl.rejects.csv"
+    )
+    assert summary(tablet, batch(tablet, ["{broken"]), code=2)["rejected"] == 1
+    assert counts(summary(tablet, tablet.file("bare.csv", b"companyId\n"))) == (0, 0, 0, 0)
+
+
+def test_person_reads_the_first_problems_and_where_all_of_them_are(tablet: Tablet) -> None:
+    file = batch(tablet, [plan(), *("{" for _ in range(12)), plan(), "\u001b[2J{"])
+    ended = imported(tablet, file)
+    assert ended.code == 3
+    assert ended.out == "15 rows: 1 captured, 1 captured before, 13 refused\n"
+    told = ended.err.splitlines()
+    assert [line.partition(":")[0] for line in told[:10]] == [f"line {number}" for number in range(2, 12)]
+    assert told[10] == f"All 13 with line, field and reason: {file}.rejects.csv"
+    assert told[11].startswith("note: The same intervention stands in the file more than once")
+    assert len(told) == 12
+    assert "\x1b" not in ended.err + (tablet.folder / "batch.jsonl.rejects.csv").read_text(encoding="utf-8")
+
+
+def test_owner_is_that_of_the_row_then_of_the_order_then_of_the_device(tablet: Tablet) -> None:
+    tablet.environment["FIELDSYNC_API__OWNER"] = "device"
+    assert (
+        summary(tablet, batch(tablet, [plan(id=1, owner="row"), plan(id=2)]), "--owner", "order")["rows"] == 2
+    )
+    assert summary(tablet, batch(tablet, [plan(id=3)]))["rows"] == 1
+    assert [entry["owner"] for entry in tablet.entries()] == ["row", "order", "device"]
+
+
+def test_entry_that_was_discarded_or_is_done_is_not_captured_again(tablet: Tablet) -> None:
+    """A person gave it up; the nightly import must not bring it back."""
+    file = batch(tablet, [plan(id=1)])
+    summary(tablet, file)
+    (entry,) = tablet.entries()
+    assert tablet.run("discard", entry["id"], "--reason", "twice").code == 0
+    assert counts(summary(tablet, file)) == (1, 0, 1, 0)
+    assert [each["state"] for each in tablet.entries()] == ["discarded"]
+
+
+def test_bar_is_for_terminals_alone(tablet: Tablet) -> None:
+    import pty
+    import subprocess
+    import sys
+
+    file = batch(tablet, [plan(id=number) for number in range(300)])
+    command = [sys.executable, "-m", "sync", "import", str(file)]
+    environment = {**os.environ, **tablet.environment, "TERM": "xterm"}
+    piped = subprocess.run(command, env=environment, capture_output=True, check=True, timeout=60)
+    assert (piped.stdout, piped.stderr) == (b"300 rows: 300 captured, 0 captured before, 0 refused\n", b"")
+    ours, theirs = pty.openpty()
+    shown = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=theirs, check=True, timeout=60
+    )
+    os.close(theirs)
+    drawn = os.read(ours, 65536)
+    os.close(ours)
+    assert b"\x1b[" in drawn
+    assert b"reading" in drawn
+    assert shown.stdout == b"300 rows: 0 captured, 300 captured before, 0 refused\n"
