@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
+from sync.entrypoints.cli.delivered import STDOUT, export_csv
 from sync.entrypoints.cli.exits import Exit
 from sync.entrypoints.cli.output import Failed, plain, print_json, reported
+from sync.entrypoints.cli.since import Since
 
 if TYPE_CHECKING:
     from sync.bundle.handing import HandedOver
@@ -157,6 +159,8 @@ def _tell_taken(done: TakenIn, strangers: list[str], *, dry_run: bool) -> None:
 @click.option(
     "--new-key", type=click.Path(path_type=Path), metavar="FILE", help="Make a key, and nothing else."
 )
+@click.option("--csv", "as_csv", is_flag=True, help="A table of what was delivered, instead; -o - prints it.")
+@click.option("--since", type=Since(), help="With --csv: only since then; an instant, or like 2h, 3d.")
 @click.option("--dry-run", is_flag=True, help="Say what would be handed over, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
@@ -170,6 +174,8 @@ def export(
     passphrase_stdin: bool,
     key_file: Path | None,
     new_key: Path | None,
+    as_csv: bool,
+    since: int | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -188,6 +194,13 @@ def export(
         if output is None:
             raise _usage("say where to: -o FILE", _EXPORT_HELP)
         secret = Secret(passphrase_file, passphrase_stdin, key_file)
+        if as_csv:
+            if ids or kind is not None or owner is not None or secret.given or dry_run:
+                raise _usage("--csv goes with -o, --since and --json alone", _EXPORT_HELP)
+            export_csv(output, since, as_json=as_json)
+            return
+        if since is not None or output == STDOUT:
+            raise _usage("--since and -o - are for --csv", _EXPORT_HELP)
         done = _export(output, ids, kind, owner, secret, dry_run=dry_run)
         if as_json:
             print_json({**done.to_json(), "dry_run": dry_run})
