@@ -12,13 +12,13 @@ import pytest
 
 from sync.sandbox.options import Options
 from sync.sandbox.server import Sandbox
-from tests.support.api_samples import CALLS, KINDS, UNPLANNED, fitting, sample
+from tests.support.api_samples import CALLS, KINDS, UNPLANNED, sample
 from tests.support.builders import signature_jpeg
 from tests.support.device import Device
 
 ORDINARY = {"host", "accept", "accept-encoding", "connection", "user-agent", "content-length"}
 DOCUMENTED = {"authorization", "x-session-token", "content-type"}
-IMAGE = signature_jpeg(1)
+SAYS_BYTES = sample(UNPLANNED)["signature"]["size"]
 TARGETS = {"preventive-update": 501, "training-update": 502, "verification": 503}
 
 
@@ -30,15 +30,20 @@ def sandbox() -> Iterator[Sandbox]:
         yield started
 
 
-def body_of(kind: str) -> dict[str, Any]:
-    """The page's body; the signature of the first fits the image, for the sample's is of no image."""
-    return sample(kind, **({"signature": fitting(IMAGE)} if kind == UNPLANNED else {}))
+def image_of_bytes(size: int) -> bytes:
+    """A real image that is as long as the sample says: what follows its end is not shown."""
+    image = signature_jpeg(1, width=40, height=20)
+    assert len(image) < size, len(image)
+    return image.ljust(size, b"\n")
+
+
+IMAGE = image_of_bytes(SAYS_BYTES)
 
 
 def capture(device: Device, kind: str) -> str:
     """From a file that holds the body as it was copied, with its line breaks."""
     data = device.folder / f"{kind}.json"
-    data.write_text(json.dumps(body_of(kind), indent=2, ensure_ascii=False), encoding="utf-8")
+    data.write_text(json.dumps(sample(kind), indent=2, ensure_ascii=False), encoding="utf-8")
     more: tuple[str, ...] = ()
     if kind == UNPLANNED:
         image = device.folder / "example.jpg"
@@ -90,8 +95,8 @@ def test_five_bodies_captured_offline_reach_the_server_as_the_pages_show_them(
         headers = dict(request["headers"])
         assert set(headers) == DOCUMENTED | ORDINARY | {"idempotency-key"}
         assert headers["content-type"] == "application/json"
-        assert stored[id]["body"] == body_of(kind)
-        assert stored[id]["body_sha256"] == hashlib.sha256(wire_text(body_of(kind))).hexdigest()
+        assert stored[id]["body"] == sample(kind)
+        assert stored[id]["body_sha256"] == hashlib.sha256(wire_text(sample(kind))).hexdigest()
         if kind in TARGETS:
             assert stored[id]["id"] == TARGETS[kind]
     (upload,) = sandbox.state.journal.requests(server="store")

@@ -1,6 +1,6 @@
 """The request bodies that the API's pages show, one for each kind; the address of the sample is a harmless one here.
 
-A capture of each takes it unchanged. Only `signature` of the first is made to fit the image that it is sent with.
+A capture of each takes it unchanged; the first with a JPEG of exactly the bytes that its `signature` tells.
 """
 
 import copy
@@ -78,8 +78,3 @@ CALLS = {
 def sample(kind: str, **changes: Any) -> dict[str, Any]:
     """The body of this kind's page; `changes` replace."""
     return copy.deepcopy(_BODIES[kind]) | changes
-
-
-def fitting(image: bytes, mime_type: str = "image/jpeg") -> dict[str, Any]:
-    """The sample's `signature`, made to fit this image."""
-    return sample(UNPLANNED)["signature"] | {"mimeType": mime_type, "size": len(image)}
