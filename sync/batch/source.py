@@ -21,15 +21,6 @@ _HEAD_BYTES: Final = 4096
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
-def head_of(path: Path, size: int = _HEAD_BYTES) -> bytes:
-    """The first bytes of a regular file.
-
-    Raises: InputRefused, saying what is there instead.
-    """
-    with Source(path) as source:
-        return source.head[:size]
-
-
 class Source:
     """A regular file that is open for reading. Leave it by `with`.
 

@@ -244,7 +244,9 @@ def test_examples_of_the_documentation_are_imported_as_they_are(tablet: Tablet) 
 def test_order_that_cannot_be_carried_out_is_one_error_and_stores_nothing(tablet: Tablet) -> None:
     good = str(batch(tablet, [plan()]))
     wrong_header = str(tablet.file("wrong.csv", b"companyId,company\n1,2\n"))
+    os.mkfifo(tablet.folder / "pipe")
     for arguments, code, problem in (
+        ((str(tablet.folder / "pipe"),), "input_refused", "not_a_file"),
         ((good, "--kind", "curativ"), "unknown_kind", None),
         ((good, "--owner", ""), "input_refused", "owner_invalid"),
         ((good, "--images", "nowhere"), "input_refused", "images_not_found"),
@@ -265,7 +267,12 @@ def test_order_that_cannot_be_carried_out_is_one_error_and_stores_nothing(tablet
         assert ended.error["next_command"] == "fieldsync import --help"
         assert tablet.run("import", *arguments).code == 2
     assert not tablet.storage.exists(), "a refusal makes no outbox"
-    assert sorted(path.name for path in tablet.folder.iterdir()) == ["batch.jsonl", "images", "wrong.csv"]
+    assert sorted(path.name for path in tablet.folder.iterdir()) == [
+        "batch.jsonl",
+        "images",
+        "pipe",
+        "wrong.csv",
+    ]
 
 
 def test_exit_code_says_whether_all_some_or_none_were_kept(tablet: Tablet) -> None:

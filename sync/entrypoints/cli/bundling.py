@@ -46,6 +46,9 @@ class Secret(NamedTuple):
 def is_bundle(path: Path) -> bool:
     """Whether the file begins as a bundle does; False as well where it cannot be read."""
     try:
+        # Opening a pipe would wait for somebody who writes to it.
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             return file.read(len(_MAGIC)) == _MAGIC
     except (OSError, ValueError):
