@@ -135,16 +135,9 @@ def _reissue_call(settings: Settings) -> ReissueCall | None:
     return ReissueCall(upload.reissue_path, upload.reissue_method, upload.reissue_pointer)
 
 
-def build_drain(settings: Settings, database: Database, clock: Clock) -> Drain:
-    """The drain of this process.
-
-    Raises:
-        ConfigError: no base address is set, or it may not be used.
-    """
-    base_url = _base_url(settings)
-    rng = SystemRandom()
-    tokens = credentials(settings, clock)
-    rules = Rules(
+def rules(settings: Settings, base_url: str) -> Rules:
+    """What the settings say of a drain, in plain values."""
+    return Rules(
         limits=Limits(
             backoff_base_s=settings.sync.backoff_base_s,
             backoff_cap_s=settings.sync.backoff_cap_s,
@@ -172,18 +165,30 @@ def build_drain(settings: Settings, database: Database, clock: Clock) -> Drain:
         ways=ways_out(settings),
         conflict_after_s=settings.sync.conflict_after_s if settings.sync.on_conflict == "park" else None,
     )
+
+
+def build_drain(settings: Settings, database: Database, clock: Clock) -> Drain:
+    """The drain of this process.
+
+    Raises:
+        ConfigError: no base address is set, or it may not be used.
+    """
+    base_url = _base_url(settings)
+    rng = SystemRandom()
+    tokens = credentials(settings, clock)
+    plain = rules(settings, base_url)
     intake = Intake(
         owner=f"{clock.boot()[:8]}-{os.getpid()}-{uuid4().hex[:8]}",
         lease_s=settings.sync.lease_s,
         tokens_for=tokens.for_owner,
         renews=bool(settings.auth.command),
         paths={"unplanned-preventive": settings.api.unplanned_path},
-        detours=Detours(rules.ways, _reissue_call(settings)),
-        checks=Checks(rules.conflict_after_s, settings.lookup.path),
+        detours=Detours(plain.ways, _reissue_call(settings)),
+        checks=Checks(plain.conflict_after_s, settings.lookup.path),
     )
     pool = WorkerPool(settings.sync.concurrency, _deliverers(settings, base_url, database, clock), clock)
     renewals = _renewals(settings, tokens) if settings.auth.command else None
-    return Drain(database, pool, intake, rules, clock=clock, rng=rng, renewals=renewals)
+    return Drain(database, pool, intake, plain, clock=clock, rng=rng, renewals=renewals)
 
 
 def _renewals(settings: Settings, tokens: Credentials) -> Renewals:
