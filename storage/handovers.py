@@ -6,7 +6,6 @@ that no two devices ever send it. Which ones go together is decided in `sync/bun
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -114,6 +113,11 @@ _IN_BUNDLE: Final = Prepared(
     .where(text("state = 'parked'"), ENTRY.c.reason == HANDED_OVER, ENTRY.c.bundle == bindparam("of_bundle"))
     .order_by(ENTRY.c.seq)
 )
+_LEFT_IN: Final = Prepared(
+    select(ENTRY.c.bundle).where(
+        ENTRY.c.id == bindparam("wanted"), text("state = 'parked'"), ENTRY.c.reason == HANDED_OVER
+    )
+)
 _CARRIED: Final = (
     "seq", "id", "kind", "payload_version", "payload", "input_digest", "idempotency_key", "start_at", "target_id",
     "target_entry", "after_entry", "owner", "captured_at", "clock_offset_ms", "clock_suspect",
@@ -206,6 +210,12 @@ def hand_over(transaction: Transaction, ids: list[str], bundle: str, *, now: int
 def in_bundle(transaction: Transaction, bundle: str) -> list[int]:
     """The numbers of what was handed over in this bundle and is still parked for it, in capture order."""
     return [seq for (seq,) in transaction.run(_IN_BUNDLE, of_bundle=bundle).fetchall()]
+
+
+def bundle_of(transaction: Transaction, id: str) -> str | None:
+    """The bundle that this entry was handed over in and is parked for; None where it is not."""
+    row = transaction.run(_LEFT_IN, wanted=id).fetchone()
+    return None if row is None else row[0]
 
 
 def carried(transaction: Transaction, seq: int, bundle: str) -> Carried:
@@ -338,9 +348,3 @@ _OVERWRITTEN: Final = (
     "idempotency_key", "start_at", "target_id", "target_entry", "after_entry", "chain_key", "owner",
 )  # fmt: skip
 assert set(_OVERWRITTEN) <= set(FIXED), "only what the digest is made over"
-
-
-def entries_of(transaction: Transaction, bundle: str) -> Iterator[Carried]:
-    """What was handed over in this bundle, in capture order."""
-    for seq in in_bundle(transaction, bundle):
-        yield carried(transaction, seq, bundle)

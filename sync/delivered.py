@@ -81,7 +81,7 @@ def _number(value: Any) -> str:
 
 
 def _numbers(value: Any) -> str:
-    return " ".join(_number(each) for each in value) if isinstance(value, list) else ""
+    return " ".join(filter(None, map(_number, value))) if isinstance(value, list) else ""
 
 
 def _line(cells: Iterable[str]) -> bytes:

@@ -247,7 +247,8 @@ _OURS: Final = {
         "Where the bundle was imported, it is delivered from there. When it is, give it up here: "
         "fieldsync discard {id} --reason delivered-elsewhere",
         "Where the bundle was imported nowhere, take it back with it: fieldsync import FILE",
-        "Where such a bundle is lost, take it back without; were it imported after all, both devices would "
+        "Where its file is lost or was cut off, write it again: fieldsync export --again {id} -o FILE",
+        "Or take it back without; were it imported after all, both devices would "
         "send it: fieldsync resync {id} --force",
         what="It was handed over to another device in a bundle, so this device does not send it.",
         command="fieldsync list --state parked",

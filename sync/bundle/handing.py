@@ -39,6 +39,12 @@ class FileInTheWay(BundleRefused):
     code = "file_exists"
 
 
+class NotHandedOver(BundleRefused):
+    """There is no bundle to write again."""
+
+    code = "not_handed_over"
+
+
 class LeftParked(BundleRefused):
     """The file could not be written, and the entries could not be taken back: they are kept, and not sent."""
 
@@ -125,13 +131,7 @@ def hand_over(
             return HandedOver(None, path, choice)
         _write(database, choice.going, sealer, Writer(Head(bundle, clock.now(), VERSION)), bundle)
         finished = True
-        sealer.finish()
-        stream.flush()
-        os.fsync(stream.fileno())
-        size = stream.tell()
-        stream.close()
-        _refuse_existing(path)
-        draft.rename(path)
+        size = _finished(stream, sealer, draft, path)
     except BaseException as error:
         _give_up(database, draft, bundle, clock, parked=parked, finished=finished, error=error)
         if isinstance(error, OSError):
@@ -143,6 +143,64 @@ def hand_over(
     with suppress(OSError):
         sync_folder(path.parent)
     return HandedOver(bundle, path, choice, size)
+
+
+def write_again(
+    database: Database,
+    id: str,
+    path: Path,
+    lock: Lock,
+    *,
+    clock: Clock,
+    random: Callable[[int], bytes] = os.urandom,
+) -> HandedOver:
+    """The file of a hand-over once more, for one that was cut off or lost: the same bundle, so it is as good as that.
+
+    `id` is the end of the id of any entry in it. Nothing is parked or taken back by this, whatever happens.
+
+    Raises:
+        FileInTheWay: `path`, or what an export was writing for it, is there.
+        NotHandedOver: the entry left in no bundle. EntryNotFound, AmbiguousId: the name does not mean one entry.
+        StorageProblem: the file cannot be written.
+    """
+    with database.read() as transaction:
+        (full_id,) = _resolved(transaction, (id,))
+        bundle = handovers.bundle_of(transaction, full_id)
+        if bundle is None:
+            raise NotHandedOver(
+                f"entry {full_id[-8:]} is not handed over, so there is no bundle to write again"
+            )
+        seqs = handovers.in_bundle(transaction, bundle)
+        there = handovers.candidates(transaction, now=clock.now_ms())
+    going = tuple(each for each in there if each.seq in set(seqs))
+    draft = path.with_name(path.name + ".part")
+    stream = _made(path, draft)
+    try:
+        sealer = Sealer(stream, lock, random=random)
+        _write(database, going, sealer, Writer(Head(bundle, clock.now(), VERSION)), bundle)
+        size = _finished(stream, sealer, draft, path)
+    except BaseException as error:
+        with suppress(OSError):
+            draft.unlink()
+        if isinstance(error, OSError):
+            raise from_os_error(error, path) from None
+        raise
+    finally:
+        with suppress(OSError):
+            stream.close()
+    return HandedOver(bundle, path, Choice(going, (), ()), size)
+
+
+def _finished(stream: BinaryIO, sealer: Sealer, draft: Path, path: Path) -> int:
+    """Give the file its end and its name, durably; its size in bytes."""
+    sealer.finish()
+    stream.flush()
+    os.fsync(stream.fileno())
+    size = stream.tell()
+    stream.close()
+    _refuse_existing(path)
+    draft.rename(path)
+    return size
 
 
 def _choose(transaction: Transaction, wanted: Wanted, clock: Clock, damaged: _Damaged) -> Choice:

@@ -19,12 +19,12 @@ from storage.handovers import Became
 from storage.orders import resync
 from sync.bundle import handing
 from sync.bundle.errors import BundleConflict, BundleDamaged, BundleRefused, WrongSecret
-from sync.bundle.handing import FileInTheWay, LeftParked
+from sync.bundle.handing import FileInTheWay, LeftParked, NotHandedOver, write_again
 from sync.bundle.sealed_file import Sealer
 from sync.capture import ImageLimits as Limits
 from sync.capture import Input, capture_in, check_input
 from tests.support.builders import signature_png
-from tests.support.bundles import CLOCK, OTHER_KEY, given_away, taken_in
+from tests.support.bundles import CLOCK, KEY, OTHER_KEY, given_away, taken_in
 from tests.support.device import distinct_body
 from tests.support.scratch import NOON_MS, Scratch, entry_id
 
@@ -345,6 +345,43 @@ def test_entry_that_was_taken_back_while_the_file_was_written_ends_the_export(
         given_away(here.database, file)
     assert here.sendable() == {1, 2}
     assert not os.path.lexists(file)
+
+
+def test_file_that_was_lost_is_written_again_as_the_same_bundle(
+    here: Box, there: Box, file: Path, tmp_path: Path
+) -> None:
+    """The stick stayed in the van. Both files are worth the same, and either only once."""
+    here.visit(1)
+    here.update(2, f"local:{entry_id(1)}")
+    given_away(here.database, file)
+    here.visit(3)
+    again = tmp_path / "again.bundle"
+    write_again(here.database, entry_id(2)[-4:], again, KEY, clock=CLOCK)
+    assert here.states() == {1: PARKED, 2: PARKED, 3: PENDING}
+    assert taken_in(there.database, again).count(Became.IMPORTED) == 2
+    assert taken_in(there.database, file).count(Became.DUPLICATE) == 2
+    with pytest.raises(NotHandedOver):
+        write_again(here.database, entry_id(3), tmp_path / "x", KEY, clock=CLOCK)
+    with pytest.raises(FileInTheWay):
+        write_again(here.database, entry_id(2), file, KEY, clock=CLOCK)
+    assert taken_in(here.database, again).count(Became.TAKEN_BACK) == 2, "it is that very bundle"
+
+
+def test_failure_to_write_a_bundle_again_takes_nothing_back(
+    here: Box, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first file may be on its way: what it holds must not be sent from here."""
+    here.visit(1)
+    given_away(here.database, file)
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Sealer, "finish", full)
+    with pytest.raises(StorageFull):
+        write_again(here.database, entry_id(1), file.with_name("again"), KEY, clock=CLOCK)
+    assert here.states() == {1: PARKED}
+    assert not list(file.parent.glob("again*"))
 
 
 def test_import_on_a_disk_without_room_stores_nothing(

@@ -162,6 +162,7 @@ def _tell_taken(done: TakenIn, strangers: list[str], *, dry_run: bool) -> None:
 @click.option(
     "--new-key", type=click.Path(path_type=Path), metavar="FILE", help="Make a key, and nothing else."
 )
+@click.option("--again", metavar="ID", help="Write the bundle once more that this entry was handed over in.")
 @click.option("--csv", "as_csv", is_flag=True, help="A table of what was delivered, instead; -o - prints it.")
 @click.option("--since", type=Since(), help="With --csv: only since then; an instant, or like 2h, 3d.")
 @click.option("--dry-run", is_flag=True, help="Say what would be handed over, and do nothing.")
@@ -177,6 +178,7 @@ def export(
     passphrase_stdin: bool,
     key_file: Path | None,
     new_key: Path | None,
+    again: str | None,
     as_csv: bool,
     since: int | None,
     dry_run: bool,
@@ -192,19 +194,22 @@ def export(
         if new_key is not None:
             _make_key(new_key, as_json=as_json)
             return
-        if ids and (kind is not None or owner is not None):
+        selected = kind is not None or owner is not None
+        if ids and selected:
             raise _usage("give either IDs or a selection", _EXPORT_HELP)
         if output is None:
             raise _usage("say where to: -o FILE", _EXPORT_HELP)
         secret = Secret(passphrase_file, passphrase_stdin, key_file)
         if as_csv:
-            if ids or kind is not None or owner is not None or secret.given or dry_run:
+            if ids or selected or secret.given or dry_run or again is not None:
                 raise _usage("--csv goes with -o, --since and --json alone", _EXPORT_HELP)
             export_csv(output, since, as_json=as_json)
             return
         if since is not None or output == STDOUT:
             raise _usage("--since and -o - are for --csv", _EXPORT_HELP)
-        done = _export(output, ids, kind, owner, secret, dry_run=dry_run)
+        if again is not None and (ids or selected or dry_run):
+            raise _usage("--again writes what was handed over, and selects nothing", _EXPORT_HELP)
+        done = _export(output, ids, kind, owner, secret, again=again, dry_run=dry_run)
         if as_json:
             print_json({**done.to_json(), "dry_run": dry_run})
         else:
@@ -213,11 +218,18 @@ def export(
 
 
 def _export(
-    output: Path, ids: tuple[str, ...], kind: str | None, owner: str | None, secret: Secret, *, dry_run: bool
+    output: Path,
+    ids: tuple[str, ...],
+    kind: str | None,
+    owner: str | None,
+    secret: Secret,
+    *,
+    again: str | None,
+    dry_run: bool,
 ) -> HandedOver:
     from uuid import uuid4
 
-    from sync.bundle.handing import Wanted, hand_over, look
+    from sync.bundle.handing import Wanted, hand_over, look, write_again
     from sync.entrypoints.cli.outbox import opened
     from sync.operations import KINDS, by_kind
 
@@ -228,6 +240,8 @@ def _export(
         if dry_run:
             return look(database, wanted, clock, output)
         lock = _read(secret, new=True)
+        if again is not None:
+            return write_again(database, again, output, lock, clock=clock)
         return hand_over(database, wanted, output, lock, clock=clock, bundle=str(uuid4()))
 
 
