@@ -342,6 +342,7 @@ def test_show_tells_the_whole_story(scratch: Scratch, run: Run) -> None:
         *ENTRY_FIELDS,
         "payload",
         "revisions",
+        "server_version",
         "history",
         "receipt",
         "receipts",
