@@ -325,7 +325,7 @@ def _opened(path: Path) -> Iterator[Any]:
         stream = path.open("rb")
     except OSError as error:
         raise Failed(
-            Exit.REFUSED,
+            Exit.TEMPORARY,
             "file_unreadable",
             f"{path} cannot be read ({error.strerror or error})",
             next_command=_IMPORT_HELP,
