@@ -17,6 +17,7 @@ from sync.batch.row import TEXT_KEYS, Row, row_of
 from sync.errors import InputRefused, Problem, UnknownKind, shown
 
 SEPARATORS: Final = (",", ";", "\t")
+_MOST_PROBLEMS: Final = 50  # nobody corrects more before asking whether it is the right file
 _READ_NO_FURTHER: Final = "Nothing from here on was read. Correct it, and import the file again."
 _NAMED: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
@@ -108,6 +109,8 @@ def _header_problems(names: list[str]) -> list[Problem]:
         elif name in names[: number - 1]:
             message = f"The column {name} is there more than once. Keep the one that is meant."
             problems.append(Problem(where, "duplicate_column", message))
+        if len(problems) >= _MOST_PROBLEMS:
+            break
     if len(names) == 1 and problems:
         message = f"The first line is one column; columns are separated by {' or '.join(_NAMED.values())}."
         problems.append(Problem("$", "one_column", message))

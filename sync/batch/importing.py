@@ -29,6 +29,8 @@ from sync.errors import InputRefused, Problem
 ROWS_AT_ONCE: Final = 100
 # Large images make the transactions smaller, not the memory larger.
 BYTES_AT_ONCE: Final = 16 * 1024 * 1024
+# A row may hold a megabyte of mistakes; nobody reads more of them.
+MOST_PROBLEMS: Final = 50
 _LINES_TOLD: Final = 10
 _TICK: Final = timedelta(milliseconds=1)
 
@@ -93,7 +95,7 @@ class _Group:
     """The rows of one transaction, and what was refused among them."""
 
     rows: list[Prepared] = field(default_factory=list)
-    refused: list[tuple[Row, tuple[Problem, ...]]] = field(default_factory=list)
+    refused: list[tuple[int, str | None, tuple[Problem, ...]]] = field(default_factory=list)
     size_bytes: int = 0
     last_line: int = 0
 
@@ -157,7 +159,10 @@ class Import:
         group.size_bytes += prepared.size_bytes
 
     def _refuse(self, row: Row, problems: tuple[Problem, ...], group: _Group) -> None:
-        group.refused.append((row, problems))
+        if len(problems) > MOST_PROBLEMS:
+            more = f"The row has {len(problems)} problems; these are the first. Is it the right file?"
+            problems = (*problems[:MOST_PROBLEMS], Problem("$", "more_problems", more))
+        group.refused.append((row.line, row.id, problems))
         if row.id is not None:
             self._names.refuse(row.id, row.line)
 
@@ -182,11 +187,11 @@ class Import:
         tally.rows += len(results) + len(group.refused)
         tally.last_line = group.last_line
         self._names.stored()
-        for row, problems in sorted(group.refused, key=lambda each: each[0].line):
+        for line, id, problems in sorted(group.refused, key=lambda each: each[0]):
             tally.first_problems += (
-                (row.line, each) for each in problems[: _LINES_TOLD - len(tally.first_problems)]
+                (line, each) for each in problems[: _LINES_TOLD - len(tally.first_problems)]
             )
-            self._rejects.add(row.line, row.id, problems)
+            self._rejects.add(line, id, problems)
 
     def _put(
         self,

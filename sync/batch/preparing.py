@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sync.batch.identity import entry_of_content, entry_of_row
 from sync.batch.images import ImageFolder
@@ -14,6 +14,8 @@ from sync.batch.row import Row
 from sync.capture import Checked, ImageLimits, Input, check_input
 from sync.dependencies import LOCAL
 from sync.errors import InputRefused, Problem, UnknownKind
+
+_MEMORY_OF_JSON: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,9 @@ class Prepared:
 
     @property
     def size_bytes(self) -> int:
-        """About what it takes in memory."""
-        return 4096 if self.checked.image is None else 4096 + self.checked.image.size_bytes
+        """About what it takes in memory; a body of small numbers takes most for its length."""
+        body = len(self.given.data) * _MEMORY_OF_JSON
+        return body if self.checked.image is None else body + self.checked.image.size_bytes
 
 
 @dataclass(frozen=True, slots=True)
