@@ -83,8 +83,9 @@ def story(reader: Reader, id: str) -> dict[str, Any]:
     named = reader.rows(
         ("parent",), "SELECT parent FROM reference WHERE entry_seq = ? ORDER BY parent", (seq,)
     )
+    entry = reader.entry(id)
     return {
-        **reader.entry(id),
+        **entry,
         "references": [row["parent"] for row in named],
         "stage": facts["stage"],
         "idempotency_key": facts["idempotency_key"],
@@ -103,7 +104,7 @@ def story(reader: Reader, id: str) -> dict[str, Any]:
         "clock_suspect": bool(facts["clock_suspect"]),
         "clock_offset_s": None if facts["clock_offset_ms"] is None else facts["clock_offset_ms"] / 1000,
         "note": facts["person_note"],
-        "blocked_by": _blockers(reader, seq),
+        "blocked_by": _blockers(reader, seq) if entry["state"] in ("pending", "parked", "dead") else [],
         "payload": json.loads(facts["payload"]),
         "revisions": [
             {**revision, "at": iso(revision["at"]), "payload": json.loads(revision["payload"])}

@@ -340,6 +340,7 @@ def test_show_tells_the_whole_story(scratch: Scratch, run: Run) -> None:
     assert list(told) == [
         "schema",
         *ENTRY_FIELDS,
+        "blocked_by",
         "payload",
         "revisions",
         "server_version",

@@ -207,6 +207,7 @@ def show_document(told: Mapping[str, Any], explained: Explained) -> dict[str, An
     return {
         "schema": 1,
         **{name: told[name] for name in _LISTED},
+        "blocked_by": told["blocked_by"],
         "payload": told["payload"],
         "revisions": told["revisions"],
         "server_version": _clean(told["server_version"]),
