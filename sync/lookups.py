@@ -252,12 +252,12 @@ class _Book:
                     self._own.setdefault(record.kind, []).append((traits, item))
         self._evidence = {kind: matching.evidence_of(own) for kind, own in self._own.items()}
         self._by_minute: dict[int, dict[int, Item]] = {}
-        self._changed: dict[int, Item] = {}
+        self._changed: dict[int, tuple[int | None, Item]] = {}  # with when each was made: parsed once
         for number, item in looked.listing.items.items():
             for minute in matching.shown_minutes(item, looked.job.wanted):
                 self._by_minute.setdefault(minute, {})[number] = item
             if matching.is_changed(item):
-                self._changed[number] = item
+                self._changed[number] = matching.made_at(item), item
 
     def own(self, item: Item | None, kind: str, traits: Traits, told_at: int) -> None:
         """One more record that is known to be ours."""
@@ -269,7 +269,10 @@ class _Book:
 
     def match(self, doubt: Doubt, wanted: Wanted) -> Match:
         others = doubts.rivals(self._transaction, wanted.seq, within_ms=matching.WHOLE_MINUTE_MS)
-        near: dict[int, Item] = dict(self._changed) if wanted.traits.planned else {}
+        near: dict[int, Item] = {}
+        if wanted.traits.planned:
+            changed = self._changed.items()
+            near = {number: item for number, (at, item) in changed if wanted.window.holds(at)}
         for minute in matching.minutes_of(wanted.traits):
             near.update(self._by_minute.get(minute, {}))
         found = matching.match(
