@@ -87,10 +87,18 @@ class Copy:
                     status, told = "200 OK", {"data": {"id": int(path.split("/")[-2])}}
             peer.answer(status, json.dumps(told).encode(), "Content-Type: application/json")
 
+    def help(self, url: str, command: str) -> str:
+        return self._ended(url, command, "--help").stdout
+
     def run(self, url: str, *arguments: str, stdin: str = "", expect: int = 0) -> Any:
+        ended = self._ended(url, *arguments, "--json", stdin=stdin)
+        assert ended.returncode == expect, (arguments, ended.returncode, ended.stdout, ended.stderr)
+        return json.loads(ended.stdout.splitlines()[-1])
+
+    def _ended(self, url: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         ambient = {name: value for name, value in os.environ.items() if not name.startswith("FIELDSYNC_")}
-        ended = subprocess.run(
-            [sys.executable, "-m", "sync", *arguments, "--json"],
+        return subprocess.run(
+            [sys.executable, "-m", "sync", *arguments],
             cwd=self.folder,
             env={
                 **ambient,
@@ -109,8 +117,6 @@ class Copy:
             timeout=60,
             check=False,
         )
-        assert ended.returncode == expect, (arguments, ended.returncode, ended.stdout, ended.stderr)
-        return json.loads(ended.stdout.splitlines()[-1])
 
 
 @pytest.fixture
@@ -126,6 +132,8 @@ def test_sixth_kind_needs_one_file_and_one_name(copy: Copy) -> None:
             given = "" if stdin is None else json.dumps(stdin)
             return copy.run(server.url, *arguments, stdin=given, expect=expect)
 
+        told = copy.help(server.url, "capture")
+        assert "join                  join another intervention to this one" in told
         one, other = (
             run("capture", "curative", "--data", "-", stdin=sample("curative", description=words))["id"]
             for words in ("one", "other")

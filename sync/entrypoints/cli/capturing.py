@@ -10,6 +10,7 @@ import click
 
 from sync.entrypoints.cli.output import print_json, reported
 from sync.errors import InputRefused, Problem
+from sync.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from sync.capture import Captured, Input
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 _MOST_BYTES = 1024 * 1024 + 1
 
 
-@click.command()
+# click wraps what does not stand behind a \b.
+_KINDS = "\b\nKinds:\n" + "\n".join(f"  {each.kind:<21} {each.summary}" for each in OPERATIONS)
+
+
+@click.command(epilog=_KINDS)
 @click.argument("kind")
 @click.option(
     "--data", "data", required=True, metavar="FILE|-", help="The API's JSON body; - reads standard input."
@@ -46,7 +51,7 @@ def capture(
 ) -> None:
     """Make an intervention and its signature durable, network or not.
 
-    KIND is what to do, such as unplanned-preventive. Done when it is printed: from then on it survives a power cut.
+    KIND is what to do; they are listed below. Done when it is printed: from then on it survives a power cut.
     """
     with reported(as_json=as_json, debug=debug):
         captured = _capture(kind, data, signature, target, id_, after, owner)
