@@ -28,6 +28,8 @@ _NOT_COPIED: Final = (
     KEPT_DAMAGED,
     digests.UNDIGESTED_UPTO,
 )
+# What belongs to an entry by its number, and is copied with it.
+_CHILDREN: Final = ("attempt", "receipt", "revision")
 _INTERRUPTED: Final = {"outcome": "Interrupted", "reason": "interrupted"}
 
 
@@ -77,7 +79,7 @@ class Rebuild:
         self._kept_before: set[str] = set()
         self._counting = True
         # What a first source knows of an entry whose own row it lost: evidence for the row of the next one.
-        self._orphans: dict[str, dict[int, list[Mapping[str, Any]]]] = {"attempt": {}, "receipt": {}}
+        self._orphans: dict[str, dict[int, list[Mapping[str, Any]]]] = {table: {} for table in _CHILDREN}
         self._orphan_ids: dict[int, str] = {}
         self.tally = Tally()
 
@@ -86,8 +88,8 @@ class Rebuild:
         source.learn_ids()
         self._copy_purged(source)
         self._copy_control(source)
-        receipts = self._children(source, "receipt")
-        attempts = self._children(source, "attempt")
+        children = {table: self._children(source, table) for table in _CHILDREN}
+        receipts, attempts = children["receipt"], children["attempt"]
         images = self._images(source)
         added: dict[int, Mapping[str, Any]] = {}
         clashing: dict[int, dict[str, Any]] = {}
@@ -113,11 +115,11 @@ class Rebuild:
             if stored is not None:
                 added[number] = stored
         self._copy_images(source, added)
-        self._copy_children("attempt", attempts, added)
-        self._copy_children("receipt", receipts, added)
-        self._keep_orphans(receipts, attempts)
+        for table, found in children.items():
+            self._copy_children(table, found, added)
+        self._keep_orphans(children)
         self._orphan_ids |= {n: id for n, id in source.ids.items() if n not in self._numbers}
-        for number in (images.keys() | attempts.keys() | receipts.keys()) - added.keys():
+        for number in {*images, *(n for found in children.values() for n in found)} - added.keys():
             self._lose(source, number)
         self._counting = False  # a second source only fills gaps
         return len(added)
@@ -136,10 +138,8 @@ class Rebuild:
         lost, there = self._orphan_ids.get(number), source.ids.get(number)
         return lost is None or there is None or lost == there
 
-    def _keep_orphans(
-        self, receipts: dict[int, list[Mapping[str, Any]]], attempts: dict[int, list[Mapping[str, Any]]]
-    ) -> None:
-        for table, found in (("receipt", receipts), ("attempt", attempts)):
+    def _keep_orphans(self, children: Mapping[str, dict[int, list[Mapping[str, Any]]]]) -> None:
+        for table, found in children.items():
             self._orphans[table] = {n: rows for n, rows in found.items() if n not in self._numbers}
 
     @property
@@ -232,8 +232,16 @@ class Rebuild:
             self.tally.count("entry", read=False)
             self.tally.lost_ids.append(str(row["id"]))
             return None
+        self._refer(stored)
         self._note(stored, intact=intact, image_ok=image_ok)
         return stored
+
+    def _refer(self, stored: Mapping[str, Any]) -> None:
+        """Whom it waits for is in its body: the list of that is made anew, and cannot be out of step."""
+        for parent in sorted(named_entries(stored["payload"])):
+            self._cursor.execute(
+                "INSERT INTO reference (entry_seq, parent) VALUES (?, ?)", (stored["seq"], parent)
+            )
 
     def _intact(self, row: dict[str, Any], image_sha256: str | None, *, has_image: bool) -> bool:
         if (
@@ -313,6 +321,23 @@ class Rebuild:
                 )
             return False
         return True
+
+
+def named_entries(payload: Any) -> set[str]:
+    """The entries that a body names in place of server ids (`{"$entry": ID}`); none where it cannot be read."""
+    if not is_json(payload):
+        return set()
+    found: set[str] = set()
+    todo = [json.loads(payload)]
+    while todo:
+        each = todo.pop()
+        if isinstance(each, dict) and each.keys() == {"$entry"} and isinstance(each["$entry"], str):
+            found.add(each["$entry"])
+        elif isinstance(each, dict):
+            todo += each.values()
+        elif isinstance(each, list):
+            todo += each
+    return found
 
 
 def _stored(value: Any) -> Any:

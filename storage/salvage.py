@@ -21,13 +21,18 @@ from storage.pages import Cell, Pages, Unreadable
 _AT_ONCE: Final = 128
 _UUID_LENGTH: Final = 36
 # How wide a row of each table was when the table was new; later steps only add columns at the end.
-_FIRST_WIDTH: Final = {"entry": 45, "signature": 7, "attempt": 11, "receipt": 8, "purged": 5, "control": 3}
-_NUMBERED: Final = {"entry": "seq", "signature": "entry_seq", "attempt": "id", "receipt": "id"}
+_FIRST_WIDTH: Final = {
+    "entry": 45, "signature": 7, "attempt": 11, "receipt": 8, "revision": 7, "purged": 5, "control": 3,
+}  # fmt: skip
+_NUMBERED: Final = {
+    "entry": "seq", "signature": "entry_seq", "attempt": "id", "receipt": "id", "revision": "id",
+}  # fmt: skip
 # Indexes that hold every row of their table, with a column that names its entry: read without the table itself.
 _LISTED: Final = {
     "entry": ("SELECT seq, id FROM entry ORDER BY id", "SELECT seq, NULL FROM entry ORDER BY state, seq"),
     "attempt": ("SELECT rowid, NULL FROM attempt ORDER BY entry_seq, n",),
     "receipt": ("SELECT rowid, NULL FROM receipt ORDER BY entry_seq",),
+    "revision": ("SELECT rowid, NULL FROM revision ORDER BY entry_seq",),
 }
 
 
@@ -166,36 +171,25 @@ def _opened(path: Path) -> Any | None:
     return connection
 
 
+_SHAPES: Final[Mapping[str, Mapping[str, type]]] = {
+    "entry": {"payload": str, "captured_at": int},
+    "signature": {"data": bytes, "size": int, "sha256": str},
+    "attempt": {"entry_seq": int, "n": int, "step": str},
+    "receipt": {"server_id": int, "answer": str, "at": int},
+    "revision": {"entry_seq": int, "n": int, "at": int, "payload": str, "payload_sha256": str},
+    "purged": {"purged_at": int},
+    "control": {"at": int},
+}
+
+
 def _is_one_of(table: str, row: Mapping[str, Any]) -> bool:
     """Whether values that were found make a row of this table: a page does not say whose rows it holds."""
-    match table:
-        case "entry":
-            return (
-                _is_id(row["id"]) and isinstance(row["payload"], str) and isinstance(row["captured_at"], int)
-            )
-        case "signature":
-            return (
-                isinstance(row["data"], bytes)
-                and isinstance(row["size"], int)
-                and isinstance(row["sha256"], str)
-            )
-        case "attempt":
-            return (
-                isinstance(row["entry_seq"], int)
-                and isinstance(row["n"], int)
-                and isinstance(row["step"], str)
-            )
-        case "receipt":
-            return (
-                isinstance(row["server_id"], int)
-                and isinstance(row["answer"], str)
-                and isinstance(row["at"], int)
-            )
-        case "purged":
-            return _is_id(row["id"]) and isinstance(row["purged_at"], int)
-        case _:
-            # The counts have the same shape; they are made anew.
-            return isinstance(row["at"], int) and row["key"] not in set(State) and is_json(row["value"])
+    if not all(isinstance(row[name], kind) for name, kind in _SHAPES[table].items()):
+        return False
+    if table in ("entry", "purged"):
+        return _is_id(row["id"])
+    # The counts have the same shape as `control`; they are made anew.
+    return table != "control" or (row["key"] not in set(State) and is_json(row["value"]))
 
 
 def _is_id(value: Any) -> bool:

@@ -16,8 +16,11 @@ from typing import Any
 
 import pytest
 
+from storage import revisions
 from storage.database import Database
+from storage.digests import intact
 from storage.folder import StorageFolder
+from storage.lifecycle import Event
 from storage.locks import FileLock
 from sync.sandbox.server import Sandbox
 from tests.support import broken_disk as disk
@@ -26,6 +29,7 @@ from tests.support.command import Tablet
 from tests.support.device import Device
 from tests.support.polling import eventually
 from tests.support.rig import FakeRig, FakeServer, FakeTime
+from tests.support.scratch import Scratch, entry_id
 
 DELIVERED, WAITING = 8, 20
 TOTAL = DELIVERED + WAITING
@@ -753,3 +757,33 @@ def test_killed_worker_is_followed_by_a_look_at_the_pages(tmp_path: Path) -> Non
         )
         ended = device.run("sync", "--json")
     assert (ended.returncode, json.loads(ended.stdout)["error"]["code"]) == (8, "database_damaged")
+
+
+def test_what_an_edited_entry_said_and_whom_a_body_names_survive_a_recovery(tmp_path: Path) -> None:
+    """A body was corrected, another one names an entry; then the file was damaged."""
+    tablet = Tablet(tmp_path)
+    box = Scratch(tablet.storage)
+    for number in (1, 2):
+        box.put(number)
+    names = json.dumps({"otherId": {"$entry": entry_id(1)}, "others": [{"$entry": entry_id(2)}]})
+    box.put(3, kind="join", creates=False, signed=False, payload=names, references=(entry_id(1), entry_id(2)))
+    lease = box.send(1)
+    box.set_back(1, lease, Event.REJECT, reason="refused")
+    with box.database.write() as transaction:
+        said = revisions.said(transaction, entry_id(1))
+        facts = {"start_at": None, "key": entry_id(1001), "image_name": None, "detail": "n", "now": box.now}
+        revisions.revise(transaction, said, payload='{"n":9}', **facts)
+    tables = ("SELECT * FROM revision", "SELECT * FROM reference ORDER BY parent")
+    before = [box.all(sql) for sql in tables]
+    assert [len(rows) for rows in before] == [1, 2]
+    box.close()
+    ended = tablet.run("db", "recover", "--force", "--json")
+    assert ended.code in (0, 3), ended
+    again = Database(StorageFolder(tablet.storage))
+    try:
+        with again.read() as transaction:
+            assert [transaction.cursor.execute(sql).fetchall() for sql in tables] == before
+            assert intact(transaction.cursor, 1)
+    finally:
+        again.close()
+    assert tablet.run("show", entry_id(1), "--json").document["revisions"][0]["payload"] == {"n": 1}

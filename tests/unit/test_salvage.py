@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from storage import revisions
 from storage.pages import Pages, Unreadable
 from storage.salvage import Salvage, layout_of
 from tests.support import broken_disk as disk
@@ -24,6 +25,17 @@ def scratch(tmp_path: Path) -> Iterator[Scratch]:
         text = f'{{"kind":"unplanned-preventive","comment":"{"é" * 300}","n":{number}}}'
         made.put(number, payload=text, signature=signature(number, IMAGE if number % 10 == 0 else 30))
     made.deliver(1, 501)
+    with made.database.write() as transaction:
+        revisions.revise(
+            transaction,
+            revisions.said(transaction, entry_id(2)),
+            payload='{"n":2}',
+            start_at=None,
+            key=entry_id(1002),
+            image_name=None,
+            detail="comment",
+            now=made.now,
+        )
     made.database.checkpoint()
     yield made
     made.close()
@@ -39,12 +51,12 @@ def salvage(scratch: Scratch) -> Salvage:
 def everything(scratch: Scratch) -> dict[str, list[tuple[object, ...]]]:
     return {
         table: scratch.all(f"SELECT rowid, * FROM {table} ORDER BY rowid")
-        for table in ("entry", "signature", "attempt", "receipt", "purged", "control")
+        for table in ("entry", "signature", "attempt", "receipt", "revision", "purged", "control")
     }
 
 
 def read(source: Salvage) -> dict[str, list[tuple[object, ...]]]:
-    tables = ("entry", "signature", "attempt", "receipt", "purged", "control")
+    tables = ("entry", "signature", "attempt", "receipt", "revision", "purged", "control")
     return {
         table: [(number, *row.values()) for number, row in source.rows(table) if row is not None]
         for table in tables
