@@ -257,6 +257,7 @@ def test_order_that_cannot_be_carried_out_is_one_error_and_stores_nothing(tablet
             "rejects_not_possible",
         ),
         (("nothing.csv",), "input_refused", "file_not_found"),
+        ((".",), "input_refused", "not_a_file"),
         (("-",), "input_refused", "file_not_found"),
         ((str(tablet.folder),), "input_refused", "not_a_file"),
         ((wrong_header,), "input_refused", "unknown_column"),
@@ -273,6 +274,18 @@ def test_order_that_cannot_be_carried_out_is_one_error_and_stores_nothing(tablet
         "pipe",
         "wrong.csv",
     ]
+
+
+def test_dry_run_makes_no_outbox(tablet: Tablet) -> None:
+    """An administrator checks the file as root before the service's first start."""
+    assert summary(tablet, batch(tablet, [plan(), plan(id=1)]), "--dry-run")["captured"] == 2
+    assert not tablet.storage.exists()
+    assert summary(tablet, batch(tablet, [plan(), plan(id=1)]))["captured"] == 2
+    (tablet.storage / "fieldsync.db").unlink()
+    lost = imported(tablet, batch(tablet, [plan()]), "--dry-run", "--json")
+    assert (lost.code, lost.error["code"]) == (8, "database_missing"), (
+        "an outbox that is lost is none of that"
+    )
 
 
 def test_exit_code_says_whether_all_some_or_none_were_kept(tablet: Tablet) -> None:

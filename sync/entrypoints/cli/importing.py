@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -98,7 +99,7 @@ def import_file(
                 f"{file} is not a bundle, and needs no secret",
                 next_command=_HELP,
             )
-        place = rejects or file.with_name(file.name + ".rejects.csv")
+        place = rejects or Path(f"{file}.rejects.csv")
         order = _Order(file, images, kind, owner, place, dry_run)
         tally, written = _import(order, bar=not as_json and sys.stderr.isatty())
         if as_json:
@@ -179,11 +180,21 @@ def _begun(order: _Order, rejects: Rejects) -> Iterator[Import]:
         dry_run=order.dry_run,
     )
     clock = Clock()
-    database = app.open_outbox(settings.storage.dir, clock)
-    try:
+    with ExitStack() as stack:
+        folder = settings.storage.dir
+        if order.dry_run and _nothing_there(folder):
+            # A look makes no outbox, least of all one that belongs to whoever looks.
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="fieldsync-")))
+        database = app.open_outbox(folder, clock)
+        stack.callback(database.close)
         yield Import(database, rejects, images, rules, clock)
-    finally:
-        database.close()
+
+
+def _nothing_there(folder: Path) -> bool:
+    from storage.folder import StorageFolder
+
+    there = StorageFolder(folder)
+    return not there.database.exists() and not there.marker.exists()
 
 
 def _run(work: Import, rows: Iterable[Row], source: Source, *, bar: bool) -> Failed | None:
