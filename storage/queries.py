@@ -77,7 +77,9 @@ class Reader:
 
     def each(self, sql: str, values: Any = ()) -> Iterator[Any]:
         """The rows of one statement, one at a time."""
-        yield from self._connection.execute(sql, values)
+        # Not `yield from`: who stops in the middle would have the cursor closed behind its connection.
+        for row in self._connection.execute(sql, values):  # noqa: UP028
+            yield row
 
     def counts(self) -> dict[str, int]:
         """How many entries are in each state; every state is named."""

@@ -13,6 +13,7 @@ from sync.sandbox.server import Sandbox
 from tests.support.builders import signature_png
 from tests.support.device import Device
 from tests.support.polling import eventually
+from tests.support.scratch import Scratch
 
 
 @pytest.fixture
@@ -100,3 +101,22 @@ def test_prune_beside_a_running_worker_takes_nothing_that_waits(device: Device, 
         worker.terminate()
         worker.communicate(timeout=15)
     assert len(sandbox.state.records()) == 3
+
+
+def test_reader_who_has_seen_enough_ends_it_quietly(device: Device) -> None:
+    """`fieldsync receipts | head`, where there are more of them than the pipe takes."""
+    device.storage.mkdir(parents=True, mode=0o700)
+    scratch = Scratch(device.storage)
+    for number in range(1, 3001):
+        scratch.put(number, signed=False)
+    with scratch.database.write() as transaction:
+        transaction.cursor.execute("UPDATE entry SET state = 'done', done_at = seq, server_id = seq")
+    scratch.close()
+    process = device.start("receipts")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr is not None
+    with process.stderr:
+        assert process.stderr.read() == ""
+    process.wait(timeout=30)
