@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from storage import chains, claims, overview, owing, readiness, story, waits
+from storage import chains, checks, claims, overview, owing, readiness, story, waits
 from storage.prepared import Prepared
 from storage.queries import Reader
 from storage.readiness import (
@@ -19,6 +19,7 @@ from storage.readiness import (
     Filter,
     due_sends_statement,
 )
+from storage.update_doubts import _SENT
 from storage.waits import WAKE_DUE
 from tests.support.scratch import Scratch
 
@@ -229,3 +230,28 @@ def test_oldest_that_waits_and_next_that_is_due_are_found_by_index(scratch: Scra
             assert not [step for step in steps if "TEMP B-TREE" in step], sql
             reads = [step for step in steps if step.startswith(("SCAN", "SEARCH"))]
             assert all("USING" in step for step in reads), (sql, steps)
+
+
+@pytest.mark.parametrize(
+    ("statement", "steps"),
+    [
+        (checks._ANSWERS, ["SEARCH receipt USING INDEX ix_receipt_server (server_id=?)"]),
+        (checks._UPLOADS, ["SEARCH entry USING INDEX ux_entry_created (server_id=?)"]),
+        (checks._WAITED, ["SEARCH entry USING INTEGER PRIMARY KEY (rowid=?)"]),
+        (
+            _SENT,
+            [
+                "SEARCH entry USING INTEGER PRIMARY KEY (rowid=?)",
+                "CORRELATED SCALAR SUBQUERY 1",
+                "SEARCH target USING INDEX sqlite_autoindex_entry_1 (id=?)",
+                "CORRELATED SCALAR SUBQUERY 2",
+                "SEARCH purged USING INDEX sqlite_autoindex_purged_1 (id=?)",
+            ],
+        ),
+    ],
+    ids=["answers", "uploads", "waited", "sent"],
+)
+def test_what_is_known_of_a_target_is_looked_up_by_its_keys(
+    scratch: Scratch, statement: Prepared, steps: list[str]
+) -> None:
+    assert plan(scratch, sql_of(scratch, statement)) == steps
