@@ -71,6 +71,11 @@ class _Feed(Iterator[str]):
 def _header(feed: _Feed) -> tuple[list[str], str]:
     try:
         line = next(feed)
+    except StopIteration:
+        # It held something when it was opened.
+        raise InputRefused(
+            [Problem("$", "empty", "The file is empty: there is nothing to import.")]
+        ) from None
     except _Unreadable as unreadable:
         raise InputRefused([unreadable.problem]) from None
     separator = _separator(line)

@@ -116,6 +116,17 @@ def test_id_that_is_a_uuid_is_that_of_the_entry(tablet: Tablet) -> None:
     assert [entry["id"] for entry in tablet.entries()] == [uuid.lower()]
 
 
+def test_warnings_are_counted_with_the_first_lines(tablet: Tablet) -> None:
+    """The spreadsheet knows the day only, so all its rows began at the same moment."""
+    start = {"actualStart": "2024-12-01T12:00:00Z"}
+    rows = [unplanned(number) for number in range(1, 15)]
+    for row in rows:
+        row["data"] |= start
+    (warning,) = summary(tablet, batch(tablet, rows))["warnings"]
+    assert (warning["code"], warning["count"]) == ("start_not_unique", 13)
+    assert warning["lines"] == list(range(2, 12))
+
+
 # All kinds
 
 

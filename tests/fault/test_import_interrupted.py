@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -147,6 +149,25 @@ def test_p1_import_that_is_killed_is_completed_by_the_same_import(tmp_path: Path
     assert (again["captured"], again["duplicates"], again["rejected"]) == (7999 - kept, kept, 1)
     assert held(device) == 8000
     assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("number", [1, 3, 6])
+@pytest.mark.parametrize("point", ["before-commit", "after-commit"])
+def test_p1_import_killed_at_a_commit_has_whole_transactions_and_is_completed_once(
+    tablet: Tablet, point: str, number: int
+) -> None:
+    """The battery is pulled right when a hundred rows become durable, or right after."""
+    assert tablet.run("import", str(plans(tablet.folder, 1)), "--json").code == 0, "the outbox is there"
+    file = plans(tablet.folder)
+    command = [sys.executable, "-m", "tests.support.dying_import", point, str(number), str(file)]
+    environment = {**os.environ, **tablet.environment}
+    died = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=120)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    durable = number if point == "after-commit" else number - 1
+    # The first row is there from before; the last transaction is of one row.
+    kept = max(min(durable * ROWS_AT_ONCE, ROWS), 1)
+    assert count(tablet) == kept
+    completed(tablet, file, kept)
 
 
 @pytest.fixture
