@@ -161,7 +161,7 @@ def _is_telling(wanted: Wanted, item: Item) -> bool:
 def is_changed(item: Item) -> bool:
     """Whether somebody changed it after it was made. Where it does not say, somebody may have."""
     made, changed = made_at(item), instant_ms(item.get("updatedAt"))
-    return made is None or changed is None or abs(changed - made) >= WHOLE_SECOND_MS
+    return made is None or changed is None or changed != made
 
 
 def is_alike(one: Traits, other: Traits) -> bool:

@@ -11,6 +11,7 @@ from sync.torture import (
     change_faults,
     clock_faults,
     lease_faults,
+    plan_faults,
     process_faults,
     upload_faults,
     wire_faults,
@@ -79,5 +80,7 @@ _ALL: Final[tuple[Act, ...]] = (
     change_faults.change_lost,
     change_faults.changed_before_known,
     change_faults.change_killed,
+    plan_faults.plan_lost,
+    plan_faults.plan_moved,
 )
 FAULTS: Final[dict[str, Act]] = {act.__name__: act for act in _ALL}

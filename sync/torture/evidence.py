@@ -64,7 +64,8 @@ def facts_of(trial: Trial) -> Facts:
 def _arrived(sandbox: Sandbox) -> list[Arrived]:
     found = []
     for record in sandbox.state.records():
-        image = sandbox.state.objects.get(record["image_key"])
+        image_key = record["image_key"]
+        image = None if image_key is None else sandbox.state.objects.get(image_key)
         found.append(
             Arrived(
                 record["idempotency_key"],

@@ -159,6 +159,8 @@ def _recover(trial: Trial) -> None:
     trial.calm()
     # A record that the device certainly made: only a list that shows one is believed when it lacks another.
     trial.capture()
+    if trial.plans:
+        trial.plan()
     deadline_s = time.monotonic() + _AT_MOST_S
     before: Any = None
     quiet_since_s = time.monotonic()

@@ -33,12 +33,14 @@ from sync.torture.visits import (
     CHANGE_KIND,
     KIND,
     LIMITS,
+    PLAN_KIND,
     Change,
     Taken,
     Visit,
     change_body,
     hand_in,
     is_of,
+    plan_body,
     taken,
 )
 
@@ -68,6 +70,7 @@ class Trial:
     violations: list[Violation] = field(default_factory=list)
     taken: dict[str, Taken] = field(default_factory=dict)
     changes: dict[str, Change] = field(default_factory=dict)
+    plans: int = 0
     secrets: set[str] = field(default_factory=set)
     # Entries whose creation the server has told in an answer that was of no use otherwise, and in answer to which
     # request.
@@ -123,14 +126,25 @@ class Trial:
     def change(self, target: str, *, mails: bool) -> str:
         """One change of the intervention that the entry `target` makes, by its local id; the change's own."""
         number = next(self.numbers)
-        body = change_body(number, mails=mails)
-        given = Input(CHANGE_KIND, json.dumps(body).encode(), target=f"local:{target}")
+        id, digest = self._unsigned(CHANGE_KIND, change_body(number, mails=mails), target=f"local:{target}")
+        self.changes[id] = Change(id, target, number, mails, digest)
+        return id
+
+    def plan(self) -> int:
+        """One plan like no other but for its hours; its number."""
+        number = next(self.numbers)
+        id, digest = self._unsigned(PLAN_KIND, plan_body(number))
+        self.taken[id] = Taken(id, digest, None, "", None)
+        self.plans += 1
+        return number
+
+    def _unsigned(self, kind: str, body: dict[str, Any], *, target: str | None = None) -> tuple[str, str]:
+        """One capture without an image: its local id, and the digest of what has to arrive."""
+        given = Input(kind, json.dumps(body).encode(), target=target)
         new_id = str(uuid7(self._clock.now_ms(), os.urandom))
         with self.database() as database:
             capture(database, check_input(given, LIMITS), clock=self._clock, new_id=new_id, owner=None)
-        digest = hashlib.sha256(to_body(body)).hexdigest()
-        self.changes[new_id] = Change(new_id, target, number, mails, digest)
-        return new_id
+        return new_id, hashlib.sha256(to_body(body)).hexdigest()
 
     def captures(self, count: int) -> list[str]:
         return [self.capture() for _ in range(count)]

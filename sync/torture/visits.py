@@ -17,6 +17,7 @@ from sync.payload import to_body
 
 KIND: Final = "unplanned-preventive"
 CHANGE_KIND: Final = "preventive-update"
+PLAN_KIND: Final = "curative"
 LIMITS: Final = ImageLimits(max_bytes=2 * 1024 * 1024, max_pixels=4_000_000)
 _IMAGES: Final = 12
 
@@ -35,7 +36,7 @@ class Taken:
 
     id: str
     body_sha256: str
-    image: bytes
+    image: bytes | None  # None: a kind without a signature
     mime_type: str
     after: str | None
 
@@ -55,6 +56,12 @@ def change_body(number: int, *, mails: bool) -> dict[str, Any]:
     """The change with this number, which its description tells."""
     body: dict[str, Any] = {"description": f"change {number}", "creationStatus": number % 3}
     return body | ({"sendUpdateEmailToCurrentAssignee": True} if mails else {})
+
+
+def plan_body(number: int) -> dict[str, Any]:
+    """The plan with this number, for the hours for which everybody plans; its words and its anomaly tell it."""
+    hours = {"scheduledStart": "2030-01-01T08:00:00.000Z", "scheduledEnd": "2030-01-01T10:00:00.000Z"}
+    return hours | {"anomalyIds": [number], "creationStatus": 1, "description": f"plan {number}"}
 
 
 def change_number(body: Mapping[str, Any]) -> int | None:

@@ -123,6 +123,12 @@ BUGS: dict[str, Bug] = {
         "    if False:\n",
         ("change_lost",),
     ),
+    "a_plan_that_was_moved_is_taken_for_absent": Bug(
+        "sync/matching.py",
+        "return made is None or changed is None or changed != made",
+        "return False",
+        ("plan_moved",),
+    ),
     "the_lease_always_stands": Bug(
         "storage/claims.py",
         "return row is not None and row[0] is not None and row[0] > now",
