@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from storage.database import Database
 from storage.folder import StorageFolder
 from storage.queries import reading
 from storage.story import story
@@ -241,6 +242,62 @@ def test_entry_on_the_wire_is_left_alone_and_may_be_tried_again(device: Device, 
     finally:
         worker.kill()
         worker.communicate()
+
+
+def test_edits_beside_a_busy_worker_never_part_what_is_there_from_what_the_entry_says(
+    device: Device, sandbox: Sandbox
+) -> None:
+    """Somebody corrects the morning's visits while the tablet sends them: each goes as it was, or as it is."""
+    sandbox.faults.add(faults.delay("unplanned", 0.5))
+    ids = device.capture_many(12)
+    worker = device.start("run")
+    changed, codes, numbers = 0, set(), iter(range(1001, 10_000))
+
+    def edit_all_and_look() -> bool:
+        nonlocal changed, codes
+        for id in ids:
+            ended = run(device, "edit", id, "--set", f"companyId={next(numbers)}", "--json")
+            changed += ended.code == 0
+            if ended.code:
+                codes |= {each["code"] for each in ended.error["problems"]}
+        return all(told(device, id)["state"] == "done" for id in ids)
+
+    try:
+        eventually(edit_all_and_look)
+    finally:
+        worker.kill()
+        worker.communicate()
+    assert changed, "some edits came in time"
+    assert "being_delivered" in codes <= {"being_delivered", "arrived", "finished"}
+    taken = [
+        (dict(each["headers"])["idempotency-key"], each["body_sha256"])
+        for each in sandbox.state.journal.requests(server="api")
+        if each["target"].endswith("/unplanned") and each["status"] == 201
+    ]
+    assert sorted(body for _, body in taken) == sorted(digest(device, id) for id in ids)
+    assert sandbox.state.journal.counters()["records"] == len(ids)
+    for id in ids:
+        was_changed = told(device, id)["payload"]["companyId"] >= 1000
+        assert was_changed == bool(told(device, id)["revisions"])
+
+
+def test_notice_that_was_withheld_is_not_sent_by_an_edit_of_something_else(device: Device) -> None:
+    """Its answer was lost, so it was sent again without its mail, and then refused: the mail may be out already."""
+    flag = "sendUpdateEmailToCurrentAssignee"
+    first, second = (capture_update(device, "5", **{flag: True, "description": "typo"}) for _ in range(2))
+    database = Database(StorageFolder(device.storage))
+    with database.write() as transaction:
+        transaction.cursor.execute(
+            "UPDATE entry SET state = 'dead', stage = 'pending', request_path = '/x', request_digest = 'y', "
+            """request_body = '{"description":"typo"}'"""
+        )
+    database.close()
+    changed = edit(device, first, "--set", "description=right")["entries"][0]["changed"]
+    assert sorted(changed) == ["description", flag]
+    assert told(device, first)["payload"] == {"description": "right"}
+    # Who names it has ordered it.
+    edit(device, second, "--set", "description=right", "--set", f"{flag}=true")
+    assert told(device, second)["payload"] == {"description": "right", flag: True}
 
 
 def test_image_is_not_changed_by_what_a_body_says_of_it(device: Device) -> None:
