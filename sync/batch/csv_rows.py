@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from sync.errors import InputRefused, Problem, UnknownKind, shown
 SEPARATORS: Final = (",", ";", "\t")
 _MOST_PROBLEMS: Final = 50  # nobody corrects more before asking whether it is the right file
 _READ_NO_FURTHER: Final = "Nothing from here on was read. Correct it, and import the file again."
+_HEADER: Final = "line 1"
 _NAMED: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
 
@@ -74,10 +76,10 @@ def _header(feed: _Feed) -> tuple[list[str], str]:
     except StopIteration:
         # It held something when it was opened.
         raise InputRefused(
-            [Problem("$", "empty", "The file is empty: there is nothing to import.")]
+            [Problem(_HEADER, "empty", "The file is empty: there is nothing to import.")]
         ) from None
     except _Unreadable as unreadable:
-        raise InputRefused([unreadable.problem]) from None
+        raise InputRefused([replace(unreadable.problem, path=_HEADER)]) from None
     separator = _separator(line)
     try:
         (names,) = csv.reader([line], delimiter=separator, strict=True)
@@ -85,7 +87,7 @@ def _header(feed: _Feed) -> tuple[list[str], str]:
         names = []
     if not names:
         message = "The first line is no line of column names that ends like those of Unix or Windows do."
-        raise InputRefused([Problem("$", "broken_header", f"{message} Is it the right file?")])
+        raise InputRefused([Problem(_HEADER, "broken_header", f"{message} Is it the right file?")])
     names = [name.strip() for name in names]
     if problems := _header_problems(names):
         raise InputRefused(problems)
@@ -118,7 +120,7 @@ def _header_problems(names: list[str]) -> list[Problem]:
             break
     if len(names) == 1 and problems:
         message = f"The first line is one column; columns are separated by {' or '.join(_NAMED.values())}."
-        problems.append(Problem("$", "one_column", message))
+        problems.append(Problem(_HEADER, "one_column", message))
     return problems
 
 

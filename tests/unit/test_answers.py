@@ -21,14 +21,15 @@ from tests.support.command import Tablet
     [(("pause", "--json"), 74), (("show", "none", "--json"), 6)],
     ids=["done", "failed"],
 )
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
 def test_full_disk_under_the_answer_costs_no_traceback(
-    tmp_path: Path, arguments: tuple[str, ...], code: int
+    tmp_path: Path, arguments: tuple[str, ...], code: int, unbuffered: str
 ) -> None:
     """The output goes to a file on a full disk; what was ordered was done."""
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "sync", *arguments],
-            env=Tablet(tmp_path).environment,
+            env={**Tablet(tmp_path).environment, "PYTHONUNBUFFERED": unbuffered},
             cwd=Path(__file__).parents[2],
             stdout=full,
             stderr=subprocess.PIPE,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from io import TextIOWrapper
+from io import BufferedWriter, RawIOBase, TextIOWrapper
 
 import click
 
@@ -96,6 +96,7 @@ def cli(ctx: click.Context, debug: bool) -> None:
 def main() -> None:
     """Run the command line; usage errors end with 2 and, with --json, as a document too."""
     as_json = "--json" in sys.argv
+    _keep_what_is_not_taken()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A name that the console cannot write is spelt out; it is no reason to fail.
@@ -123,4 +124,14 @@ def main() -> None:
                 next_command=f"{usage.command_path} --help" if usage else "fieldsync --help",
             ),
             as_json=as_json,
+        )
+
+
+def _keep_what_is_not_taken() -> None:
+    """Buffer standard output also under PYTHONUNBUFFERED: what a full disk refuses must still be there to tell by."""
+    bare = getattr(sys.stdout, "buffer", None)
+    if isinstance(bare, RawIOBase):
+        # The old one lives on as sys.__stdout__; if it were closed, so would be the descriptor.
+        sys.stdout = TextIOWrapper(
+            BufferedWriter(bare), encoding=sys.stdout.encoding, line_buffering=sys.stdout.isatty()
         )
