@@ -19,6 +19,7 @@ from storage.digests import intact
 from storage.errors import DatabaseDamaged, StorageProblem
 from storage.folder import from_os_error, sync_folder
 from storage.handovers import Candidate
+from storage.lifecycle import State
 from storage.queries import Reader
 from storage.signatures import read_signature
 from sync.bundle.choice import WHY, Choice, choose
@@ -210,6 +211,8 @@ def _choose(transaction: Transaction, wanted: Wanted, clock: Clock, damaged: _Da
     def asked(each: Candidate) -> bool:
         if ids:
             return each.id in ids
+        if each.state is State.PARKED and each.reason == handovers.HANDED_OVER:
+            return False  # it is gone already, and nobody named it
         of_kind = wanted.kind is None or each.kind == wanted.kind
         return of_kind and (wanted.owner is None or (each.owner or "") == wanted.owner)
 

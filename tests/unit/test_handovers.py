@@ -260,6 +260,16 @@ def test_damaged_entry_stays_and_the_others_go(here: Box, there: Box, file: Path
     assert there.sendable() == {1}
 
 
+def test_what_left_before_stays_only_where_it_is_named(here: Box, file: Path, tmp_path: Path) -> None:
+    here.visit(1)
+    given_away(here.database, file)
+    here.visit(2)
+    again = given_away(here.database, tmp_path / "tuesday", 2)
+    assert ([each.id for each in again.choice.going], again.choice.staying) == ([entry_id(2)], ())
+    named = given_away(here.database, tmp_path / "x", 3, ids=(entry_id(1),))
+    assert [each.code for each in named.choice.staying] == ["handed_over"]
+
+
 def test_nothing_to_hand_over_makes_no_file(here: Box, file: Path) -> None:
     assert given_away(here.database, file).bundle is None
     assert list(file.parent.glob("monday*")) == []

@@ -52,7 +52,11 @@ class _Order:
     show_default=True,
     help="Of rows that name none.",
 )
-@click.option("--owner", metavar="NAME", help="Of rows that name nobody; else whose tokens this device has.")
+@click.option(
+    "--owner",
+    metavar="NAME",
+    help="Of rows that name nobody, else whose tokens this device has. Of a bundle: whose all of it is then.",
+)
 @click.option(
     "--rejects", type=click.Path(path_type=Path), metavar="PATH", help="Else FILE.rejects.csv, beside FILE."
 )
