@@ -66,7 +66,9 @@ class Checks:
         target = due.target_id if due.target_id is not None else due.target_entry_id
         if not operation.needs_target or self.after_s is None or target is None:
             return None
-        if not self.is_due(checks.waited(transaction, due.seq), clock):
+        if not self.is_due(checks.waited(transaction, due.seq), clock) or _just_told(
+            transaction, target, clock
+        ):
             return None
         from sync.transport import ApiRequest
 
@@ -127,6 +129,14 @@ def record(
         return
     reason = "check_passed" if reading.updated_at is not None else "check_untold"
     checks.passed(transaction, job.seq, job.lease, replace(result, reason=reason), now=now_ms)
+
+
+def _just_told(transaction: Transaction, target: int, clock: Clock) -> bool:
+    """Whether an answer has just come to an earlier entry for this target: as good as a look, and it was our doing."""
+    now_ms = clock.now_ms()
+    return any(
+        0 <= now_ms - each.at < FRESH_MS for each in checks.own_answers(transaction, target) if each.status
+    )
 
 
 def _ran_ms(known: Waited, clock: Clock) -> int | None:

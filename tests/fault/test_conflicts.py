@@ -136,11 +136,27 @@ def test_own_earlier_change_is_no_conflict(device: SandboxRig) -> None:
     made = device.capture(1)
     ids = [move(device, f"local:{made}"), move(device, f"local:{made}", description="and once more")]
     device.time.passes(HOUR_S)
+    for route in ("preventive", "preventive"):
+        device.sandbox.faults.add(faults.answer(route, 503))
+        device.sync()
+        device.time.passes(HOUR_S)
     device.sync()
     device.sync()
     assert device.states() == ["done"] * 3
-    for id in ids:
-        assert {reason for _, reason in checks(device, id)} == {"check_passed"}
+    assert checks(device, ids[0]) == [("TargetShown", "check_passed")] * 2
+    assert len(reads(device)) == 2
+
+
+def test_answer_that_has_just_come_is_as_good_as_a_look(device: SandboxRig) -> None:
+    """All of a visit's story is sent in one go: nobody need be asked in between."""
+    made = device.capture(1)
+    ids = [move(device, f"local:{made}"), move(device, f"local:{made}", description="and once more")]
+    device.time.passes(HOUR_S)
+    device.sync()
+    device.sync()
+    assert device.states() == ["done"] * 3
+    assert reads(device) == []
+    assert [checks(device, id) for id in ids] == [[], []]
 
 
 def test_arrival_of_the_signature_is_no_edit_by_somebody_else(device: SandboxRig) -> None:
