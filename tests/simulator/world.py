@@ -310,7 +310,7 @@ class World:
     def capture(self, *, after: str | None = None) -> str:
         """One signed intervention; its local id."""
         number = len(self.captured) + 1
-        given = replace(checked(number), after=after)
+        given = replace(checked(number), after=after, leans=after is not None)
         assert given.image is not None
         id = entry_id(number)
         self.captured[id] = Captured(id, number, given.image.md5, after)
