@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from unicodedata import normalize
 
 from sync.secret import MASK, redact
 
@@ -79,10 +80,15 @@ def grouped(held: Iterable[Mapping[str, Any]]) -> list[Group]:
 
 def shared_words(detail: str, payload: str) -> str:
     """What the server said, without what is of this entry or of a person alone; one line, at most 160 characters."""
-    said = " ".join(redact(_sentence(detail)).split())
+    said = normalize("NFC", " ".join(redact(_sentence(detail)).split()))
     data = _read(payload)
     said = _EMAIL.sub(MASK, said)
+    folded = (
+        said.casefold()
+    )  # most of what an entry holds, no server repeats: a pattern each would cost seconds
     for value in sorted({*_personal(data)}, key=len, reverse=True):
+        if value.casefold() not in folded:
+            continue
         said = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", MASK, said, flags=re.IGNORECASE)
     names = {*_names(data)}
     said = _QUOTED.sub(lambda quoted: _unquoted(quoted, names), said)
@@ -126,7 +132,7 @@ def _personal(data: Any, key: str = "") -> Iterator[str]:
         for value in data:
             yield from _personal(value)
     elif isinstance(data, str) and key != "mimeType":
-        words = data.split()
+        words = normalize("NFC", data).split()  # an accent may be written in two ways
         parts = words if len(words) <= _FEW_WORDS else []
         yield from (each for each in (" ".join(words), *parts) if len(each) > 1)
 

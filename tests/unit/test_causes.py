@@ -46,6 +46,7 @@ def test_words_are_found_and_numbers_masked(detail: str, words: str) -> None:
     [
         "provider Zoé Nguyễn is unknown",
         "provider ZOÉ is unknown",
+        "provider Zoe\u0301 is unknown",
         "nobody is called 'Nguyễn'",
         "mail to zoe@example.org refused",
         "mail to somebody.else@example.com refused",
@@ -60,7 +61,7 @@ def test_words_are_found_and_numbers_masked(detail: str, words: str) -> None:
 )
 def test_nobody_is_named(said: str) -> None:
     shown = shared_words(json.dumps({"message": said}, ensure_ascii=False), BODY)
-    told = ("Zoé", "ZOÉ", "Nguy", "@", "gate", "Somebody", "Smith", "0664", "1234567", "4711", "eyJ")
+    told = ("Zoé", "ZOÉ", "Zoe", "Nguy", "@", "gate", "Somebody", "Smith", "0664", "1234567", "4711", "eyJ")
     assert not [each for each in told if each in shown], shown
     assert shown.split(maxsplit=1)[0] == said.split(maxsplit=1)[0]
 
