@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import and_, bindparam, delete, literal, or_, select, text, union_all
+from sqlalchemy import and_, bindparam, delete, func, literal, or_, select, text, union_all
 from sqlalchemy.sql.expression import ColumnElement
 
 from storage.database import Transaction
 from storage.digests import intact, restamp
-from storage.guarded import ENTRY, PURGED, REFERENCE, inserts
+from storage.guarded import ATTEMPT, ENTRY, PURGED, REFERENCE, change, held, inserts
 from storage.prepared import Prepared
 
 # As many as anybody reads; a suffix that fits more is answered with more characters.
@@ -22,6 +22,8 @@ MOST_CANDIDATES: Final = 10
 _FULL_ID: Final = 36
 # Why an entry is parked whose parent will never have a server id.
 TARGET_DISCARDED: Final = "target_discarded"
+# Why a change waits that is next in its chain.
+FOLLOWS_UNANSWERED: Final = "follows_unanswered"
 
 
 class Parent(NamedTuple):
@@ -83,6 +85,20 @@ def settled(columns: Any) -> ColumnElement[bool]:
     )
 
 
+_own = ENTRY.alias("own")
+_UNANSWERED: Final = Prepared(
+    select(func.max(ATTEMPT.c.started_at + func.coalesce(ATTEMPT.c.duration_ms, 0)))
+    .select_from(_own)
+    .join(ENTRY, and_(ENTRY.c.chain_key == _own.c.chain_key, ENTRY.c.seq != _own.c.seq))
+    .join(ATTEMPT, ATTEMPT.c.entry_seq == ENTRY.c.seq)
+    .where(
+        _own.c.seq == bindparam("wanted"),
+        text("step = 'send'"),
+        text("outcome IN ('Retryable', 'InDoubt', 'Interrupted')"),
+        # A server that asks us to slow down has turned it away unread.
+        text("attempt.reason IS NOT 'busy'"),
+    )
+)
 _given_up = ENTRY.alias("given_up")
 _LOST: Final = Prepared(
     select(_given_up.c.seq).where(
@@ -183,6 +199,22 @@ def _rekey(cursor: Any, seq: int, server_id: int) -> None:
     cursor.execute("UPDATE entry SET chain_key = ? WHERE seq = ?", (key_of_server_id(server_id), seq))
     if sound:
         restamp(cursor, seq)
+
+
+def unanswered_at(transaction: Transaction, seq: int) -> int | None:
+    """When a request of another entry of this chain last ended without an answer that settles it; None: none did.
+
+    It may be carried out after a later one that was answered at once.
+    """
+    found: int | None = transaction.run(_UNANSWERED, wanted=seq).fetchone()[0]
+    return found
+
+
+def wait_until(transaction: Transaction, seq: int, at: int) -> None:
+    """Nothing in the chain of this unsent entry goes before that instant, for it stands in front."""
+    row = held(transaction, seq=seq)
+    assert row is not None, "a due entry was read in this transaction"
+    change(transaction, row, due_at=at, reason=FOLLOWS_UNANSWERED)
 
 
 def needing(transaction: Transaction, id: str) -> list[int]:

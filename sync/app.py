@@ -181,6 +181,7 @@ def build_drain(settings: Settings, database: Database, clock: Clock) -> Drain:
         owner=f"{clock.boot()[:8]}-{os.getpid()}-{uuid4().hex[:8]}",
         lease_s=settings.sync.lease_s,
         tokens_for=tokens.for_owner,
+        unanswered_s=settings.sync.settle_s + settings.sync.lookup_gap_s,
         renews=bool(settings.auth.command),
         paths={"unplanned-preventive": settings.api.unplanned_path},
         detours=Detours(plain.ways, _reissue_call(settings)),

@@ -234,6 +234,12 @@ _OURS: Final = {
         _LOOK,
         what="It needs the server id of an entry that was given up before the server had it.",
     ),
+    "follows_unanswered": Words(
+        "An earlier change of the same intervention got no answer and may still be carried out; this one comes after.",
+        (),
+        "It is sent once that cannot be any more.",
+        "fieldsync list",
+    ),
     "parent_lost": _held(
         "Give it the number that the server has: fieldsync edit {id} --target SERVER_ID",
         _LOOK,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from storage import claims, control, digests, owners, readiness, waits
+from storage import chains, claims, control, digests, owners, readiness, waits
 from storage.database import Transaction
 from storage.guarded import from_ms, to_ms
 from storage.readiness import Due, Filter
@@ -41,6 +41,7 @@ class Intake:
     owner: str
     lease_s: float
     tokens_for: Callable[[str | None], Tokens | None]
+    unanswered_s: float = 0.0  # as long as this a request without an answer may still be carried out
     renews: bool = False  # whether there is a command that gets new tokens
     paths: Mapping[str, str] = field(default_factory=dict)
     detours: Detours = field(default_factory=Detours)
@@ -188,7 +189,20 @@ class Intake:
         if tokens is None:
             sign_in.hold(transaction, ledger, due.owner, clock, probe=probe)
             return None
+        if self._must_wait(transaction, due, to_ms(clock.now())):
+            return None
         return self._send(transaction, ledger, due, tokens, clock, probe=probe)
+
+    def _must_wait(self, transaction: Transaction, due: Due, now: int) -> bool:
+        """Whether an earlier change of the same target may still be carried out, and so after this one."""
+        if due.target_id is None and due.target_entry_id is None:
+            return False
+        last = chains.unanswered_at(transaction, due.seq)
+        span = int(self.unanswered_s * 1000)
+        if last is None or abs(now - last) >= span:
+            return False
+        chains.wait_until(transaction, due.seq, now + span - max(0, now - last))
+        return True
 
     def _send(
         self,

@@ -21,6 +21,8 @@ from tests.support.rig import SandboxRig, sandboxed
 
 CHAINS = 50
 ROUTES = ["preventive", "verify"]
+# The clock of the healthy device is moved, that of the server is the real one: nothing to compare times by.
+CLOCKS_PART: dict[str, Any] = {"on_conflict": "send"}
 
 
 @pytest.fixture
@@ -99,7 +101,7 @@ def test_chain_survives_every_death_in_order(
     field = Field(tmp_path, sandbox, chain)
     died = 0
     for died, rig in enumerate(
-        field.deaths(mortals, at, honour_keys=True, in_doubt="resend", settle_s=0.0), 1
+        field.deaths(mortals, at, honour_keys=True, in_doubt="resend", settle_s=0.0, **CLOCKS_PART), 1
     ):
         finish(rig)
         assert rig.counts() == {"done": 3}, f"{at} {died}: {rig.entries()}"
@@ -116,7 +118,9 @@ def test_children_wait_for_a_visit_that_may_have_arrived(
     sandbox.reset()
     field = Field(tmp_path, sandbox, chain)
     asked = 0
-    for number, rig in enumerate(field.deaths(mortals, at, honour_keys=False, in_doubt="hold"), 1):
+    for number, rig in enumerate(
+        field.deaths(mortals, at, honour_keys=False, in_doubt="hold", **CLOCKS_PART), 1
+    ):
         finish(rig)
         where = f"{at} {number}: {rig.entries()}"
         visit, *children = (rig.entry(id) for id in field.ids)
@@ -229,3 +233,25 @@ def test_child_of_a_lost_parent_is_held_for_a_person(device: SandboxRig) -> None
     device.sync()
     assert (device.entry(late)["state"], device.entry(late)["reason"]) == ("parked", "parent_lost")
     assert device.sandbox.state.edits() == []
+
+
+def test_change_waits_until_one_without_an_answer_can_no_longer_come_after_it(tmp_path: Path) -> None:
+    """The server was slow over the first correction; sent again it is through at once, and its ghost is still about."""
+    with sandboxed(tmp_path) as rig:
+        visit, first, verdict = chain(rig)
+        rig.sandbox.faults.add(faults.lost_answer("preventive"))
+        rig.sync()
+        rig.time.passes(40)
+        rig.sync(forced=True)
+        assert [rig.entry(id)["state"] for id in (visit, first, verdict)] == ["done", "done", "pending"]
+        assert rig.entry(verdict)["reason"] == "follows_unanswered"
+        commands.resync(rig.database, commands.Selection(ids=(verdict,)), rig.time.clock)
+        rig.sync(forced=True)
+        assert rig.entry(verdict)["state"] == "pending", "nobody's order makes the server faster"
+        beside = update(rig, str(rig.sandbox.state.add_row({})), "Another")
+        rig.sync()
+        assert rig.entry(beside)["state"] == "done"
+        rig.time.passes(90)
+        rig.sync()
+        assert rig.entry(verdict)["state"] == "done"
+        assert_in_order(rig.sandbox, [visit, first, verdict])

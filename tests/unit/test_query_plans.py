@@ -110,6 +110,14 @@ def test_dependencies_are_looked_up_by_their_keys(scratch: Scratch) -> None:
                 "SEARCH entry USING INTEGER PRIMARY KEY (rowid=?)",
             ],
         ),
+        (
+            "_UNANSWERED",
+            [
+                "SEARCH own USING INTEGER PRIMARY KEY (rowid=?)",
+                "SEARCH entry USING COVERING INDEX ix_entry_chain (chain_key=?)",
+                "SEARCH attempt USING INDEX sqlite_autoindex_attempt_1 (entry_seq=?)",
+            ],
+        ),
         ("_MAKER", ["SEARCH entry USING INDEX ux_entry_created (server_id=?)"]),
         ("_ENTRY", ["SEARCH entry USING INDEX sqlite_autoindex_entry_1 (id=?)"]),
         ("_PURGED", ["SEARCH purged USING INDEX sqlite_autoindex_purged_1 (id=?)"]),
