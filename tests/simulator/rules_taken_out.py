@@ -165,7 +165,7 @@ def taking_a_row_ends_its_lease(patch: Patch, world: World) -> None:
 @_rule
 def outcomes_say_which_lease_they_had(patch: Patch, world: World) -> None:
     """Whoever brings an outcome writes it down."""
-    patch.setattr(records, "_leased", lambda transaction, seq, lease: held(transaction, seq=seq))
+    patch.setattr(records, "leased", lambda transaction, seq, lease: held(transaction, seq=seq))
 
 
 @_rule
@@ -189,7 +189,7 @@ def a_late_201_is_evidence(patch: Patch, world: World) -> None:
     record_accepted = records.record_accepted
 
     def dropping(transaction: Transaction, seq: int, lease: Any, *args: Any, **named: Any) -> Any:
-        if records._leased(transaction, seq, lease) is None:
+        if records.leased(transaction, seq, lease) is None:
             return Kept.RECEIPT_ONLY, None
         return record_accepted(transaction, seq, lease, *args, **named)
 
