@@ -235,7 +235,7 @@ _FIELDS: Final[Mapping[str, Any]] = {
     "payload_version": _is_integer,
     "payload": lambda value: isinstance(value, str),
     "input_digest": _is_text,
-    "idempotency_key": _is_text,
+    "idempotency_key": _is_id,  # it becomes a header
     "start_at": _or_none(_is_integer),
     "target_id": _or_none(_is_integer),
     "target_entry": _or_none(_is_id),

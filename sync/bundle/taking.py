@@ -13,12 +13,13 @@ from storage import chains, control, handovers
 from storage.database import Database, Transaction
 from storage.errors import EntryNotFound, IdConflict
 from storage.handovers import Became
-from storage.outbox import NewEntry
+from storage.outbox import NewEntry, NewSignature
 from storage.reserve import keep_reserve
 from sync.bundle.contents import Head, Packed, read
 from sync.bundle.errors import BundleConflict, BundleDamaged, BundleNewer
 from sync.bundle.sealed_file import Lock, Opened
 from sync.clock import Clock
+from sync.credentials import is_owner
 from sync.errors import InputRefused
 from sync.image import SignatureImage
 from sync.json_input import read_json
@@ -166,6 +167,10 @@ def _as_new(transaction: Transaction, entry: Packed, owner: str | None) -> NewEn
         # Where and what, never the values: they are people's names and addresses.
         told = ", ".join(f"{each.path} ({each.code})" for each in problems[:_MOST_NAMED])
         raise BundleDamaged(f"entry {entry.id} is nothing that this program would capture: {told}")
+    if entry.image is not None and data.get("signature") != _described(entry.image):
+        raise BundleDamaged(f"the body of entry {entry.id} describes another image than the one beside it")
+    if entry.owner is not None and not is_owner(entry.owner):
+        raise BundleDamaged(f"entry {entry.id} belongs to somebody that no device can know")
     aimed = entry.target_id is not None or entry.target_entry is not None
     if aimed != operation.needs_target or None not in (entry.target_id, entry.target_entry):
         raise BundleDamaged(f"entry {entry.id} does not say what it changes, as its kind has to")
@@ -199,6 +204,11 @@ def _chain_key(transaction: Transaction, entry: Packed) -> str | None:
         if target_id is None:
             return chains.key_of_entry(entry.target_entry)
     return None if target_id is None else chains.key_of_server_id(target_id)
+
+
+def _described(image: NewSignature) -> dict[str, Any]:
+    """As a capture writes it into the body: name and type go on from there into the upload."""
+    return {"name": image.name, "mimeType": image.mime_type, "size": image.size}
 
 
 def _image(entry: Packed) -> SignatureImage:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,43 @@ def test_what_was_edited_there_comes_back_as_it_is_now(
     assert here.row(1)["owner"] == "bert"
     with here.database.read() as transaction:
         assert intact(transaction.cursor, here.seq(1))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kind": "of-tomorrow"},
+        {"kind": "curative"},
+        {"owner": "x" * 101},
+        {"idempotency_key": "x-header: y"},
+        {"idempotency_key": "clé"},
+        {"target_id": 7},
+        {"payload": "{}"},
+        {"payload": '{"$entry":"x"}'},
+        {"name": "other.png"},
+        {"mime_type": "text/html"},
+        {"image": None},
+    ],
+)
+def test_entry_that_no_capture_makes_is_refused_even_from_a_friend(
+    here: Box, there: Box, file: Path, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sealed by somebody who has the key, with a program of their own."""
+    here.visit(1)
+    whole = handing.Writer.entry
+
+    def forged(self: Any, entry: Any, image: Any) -> bytes:
+        of_image = {name: value for name, value in changes.items() if name in ("name", "mime_type")}
+        of_entry = {name: value for name, value in changes.items() if name in handovers.Carried.__slots__}
+        image = None if "image" in changes else replace(image, **of_image)
+        return whole(self, replace(entry, **of_entry), image)
+
+    monkeypatch.setattr(handing.Writer, "entry", forged)
+    given_away(here.database, file)
+    with pytest.raises(BundleRefused) as refused:
+        taken_in(there.database, file)
+    assert "Extinguishers" not in str(refused.value)
+    assert there.states() == {}
 
 
 def test_other_content_under_the_same_id_is_refused_by_name_and_nothing_is_stored(
