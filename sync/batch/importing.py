@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from storage import batches
 from storage.database import Database, Transaction
@@ -21,6 +21,7 @@ from sync.batch.names import Names
 from sync.batch.preparing import Defaults, Prepared, prepare
 from sync.batch.rejects import Rejects
 from sync.batch.row import Row
+from sync.batch.tally import Tally
 from sync.capture import Captured, ImageLimits, capture_in
 from sync.clock import Clock
 from sync.clock_jump import present_offset_s
@@ -31,49 +32,7 @@ ROWS_AT_ONCE: Final = 100
 BYTES_AT_ONCE: Final = 16 * 1024 * 1024
 # A row may hold a megabyte of mistakes; nobody reads more of them.
 MOST_PROBLEMS: Final = 50
-_LINES_TOLD: Final = 10
 _TICK: Final = timedelta(milliseconds=1)
-
-
-@dataclass(slots=True)
-class Warned:
-    """One kind of warning: how many rows have it, and the lines of the first ten."""
-
-    message: str
-    count: int = 0
-    lines: list[int] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Tally:
-    """What has become of the rows so far; grows while an import runs. Each row is one of the last three."""
-
-    rows: int = 0
-    captured: int = 0
-    duplicates: int = 0
-    rejected: int = 0
-    last_line: int = 0  # of the rows that are settled
-    warnings: dict[str, Warned] = field(default_factory=dict)
-    first_problems: list[tuple[int, Problem]] = field(default_factory=list)
-
-    def warn(self, code: str, message: str, line: int) -> None:
-        warned = self.warnings.setdefault(code, Warned(message))
-        warned.count += 1
-        if len(warned.lines) < _LINES_TOLD:
-            warned.lines.append(line)
-
-    def to_json(self) -> dict[str, Any]:
-        """The counts and warnings of `import --json`."""
-        return {
-            "rows": self.rows,
-            "captured": self.captured,
-            "duplicates": self.duplicates,
-            "rejected": self.rejected,
-            "warnings": [
-                {"code": code, "message": each.message, "count": each.count, "lines": each.lines}
-                for code, each in self.warnings.items()
-            ],
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +74,8 @@ class Import:
         self._images = images
         self._rules = rules
         self._wall = clock
-        self._clock = replace(clock, now=self._now)
+        boot = clock.boot()
+        self._clock = replace(clock, now=self._now, boot=lambda: boot)
         self._names = Names(self._knows)
         self._moment: datetime | None = None
         self._dry_run = DryRun(clock.now_ms()) if rules.dry_run else None
@@ -188,9 +148,7 @@ class Import:
         tally.last_line = group.last_line
         self._names.stored()
         for line, id, problems in sorted(group.refused, key=lambda each: each[0]):
-            tally.first_problems += (
-                (line, each) for each in problems[: _LINES_TOLD - len(tally.first_problems)]
-            )
+            tally.show(line, problems)
             self._rejects.add(line, id, problems)
 
     def _put(

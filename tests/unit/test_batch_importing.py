@@ -18,10 +18,11 @@ import pytest
 from sync import app
 from sync.batch.errors import RejectsLost
 from sync.batch.images import ImageFolder
-from sync.batch.importing import BYTES_AT_ONCE, ROWS_AT_ONCE, Import, Rules, Tally
+from sync.batch.importing import BYTES_AT_ONCE, ROWS_AT_ONCE, Import, Rules
 from sync.batch.preparing import Defaults
 from sync.batch.rejects import Rejects
 from sync.batch.row import Row
+from sync.batch.tally import Tally
 from sync.capture import ImageLimits
 from sync.clock import Clock
 from sync.errors import InputRefused, Problem

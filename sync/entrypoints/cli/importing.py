@@ -19,10 +19,11 @@ from sync.entrypoints.cli.output import Failed, explained, plain, print_json, re
 from sync.errors import InputRefused
 
 if TYPE_CHECKING:
-    from sync.batch.importing import Import, Tally
+    from sync.batch.importing import Import
     from sync.batch.rejects import Rejects
     from sync.batch.row import Row
     from sync.batch.source import Source
+    from sync.batch.tally import Tally
 
 _HELP = "fieldsync import --help"
 _AGAIN = "Then import the same file again: what is stored is not stored twice."
