@@ -253,3 +253,24 @@ def test_selection_of_an_export_is_by_name_kind_or_owner(here: Device, secret: s
     ended = run(here, "export", "--kind", "unplaned", "-o", str(tmp_path / "x"), "--json")
     assert (ended.code, ended.error["code"]) == (2, "unknown_kind")
     assert run(here, "export", "ffffffff", "-o", str(tmp_path / "x"), "--passphrase-file", secret).code == 6
+
+
+def test_recovery_of_the_origin_sends_nothing_that_was_handed_over(
+    here: Device, there: Device, sandbox: Sandbox, secret: str, tmp_path: Path
+) -> None:
+    """The tablet that was handed over breaks in earnest, and is recovered: with what it has, and from an old backup."""
+    here.capture_many(3)
+    old = str(tmp_path / "before.db")
+    done(here, "db", "backup", "-o", old)
+    file = str(tmp_path / "anna.bundle")
+    done(here, "export", "-o", file, "--passphrase-file", secret)
+    done(there, "import", file, "--passphrase-file", secret)
+    done(there, "sync")
+    run(here, "db", "recover", "--force", "--json")
+    assert {(entry["state"], entry["reason"]) for entry in done(here, "list")} == {("parked", "handed_over")}
+    for name in ("fieldsync.db", "fieldsync.db-wal", "fieldsync.db-shm"):
+        (here.storage / name).unlink(missing_ok=True)
+    run(here, "db", "recover", "--from", old, "--json")
+    assert states(here) == {"in_doubt": 3}, "what an old copy knows may have been sent since"
+    run(here, "sync", "--json")
+    assert companies(sandbox) == dict.fromkeys(range(1, 4), 1)
