@@ -399,6 +399,8 @@ def test_what_follows_for_the_same_intervention_waits_for_the_doubt_to_end(devic
     device.sync()
     assert device.entry(later)["state"] == "pending"
     goes_on(device, 61, 1)
+    assert (device.states(), device.entry(later)["reason"]) == (["done", "pending"], "follows_unanswered")
+    goes_on(device, 60)
     assert device.states() == ["done", "done"]
     assert [body["description"] for body in bodies(device)] == [MOVED["description"]] * 2 + ["moved again"]
 
