@@ -343,8 +343,8 @@ def test_update_that_the_server_took_is_never_sent_again(device: SandboxRig, fau
 def test_conflict_that_the_server_tells_of_is_settled_by_what_it_shows(device: SandboxRig) -> None:
     """A 409 to a change that is there is an answer; to one that is not, a question for a person."""
     there, elsewhere = planned(device), planned(device)
-    device.sandbox.faults.add(faults.answer("preventive", 409, after=True))
-    device.sandbox.faults.add(faults.answer("preventive", 409))
+    device.sandbox.faults.add(faults.answer("preventive", 409, after=True, target=f"/{there}"))
+    device.sandbox.faults.add(faults.answer("preventive", 409, target=f"/{elsewhere}"))
     ids = [update(device, target, **MOVED) for target in (there, elsewhere)]
     device.sync()
     assert device.states() == ["in_doubt", "in_doubt"]
