@@ -19,6 +19,7 @@ from storage.guarded import Held, change, freed, held, move
 from storage.handovers import HANDED_OVER
 from storage.lifecycle import Event, State, next_state
 from storage.records import created_by_another
+from storage.update_doubts import sent_update
 
 
 def arrived(
@@ -28,11 +29,14 @@ def arrived(
 
     Raises:
         EntryNotFound, EntryHeld: see `_free`.
-        IllegalTransition: its id is known already, or another entry has that one.
+        IllegalTransition: its id is known already, another entry has that one, or it is not what an update changes.
     """
     row = _free(transaction, id, moment, repeatable)
     if row.server_id is not None:
         raise _refusal(row, f"is known at the server already, as {row.server_id}")
+    target = sent_update(transaction, row.seq).target
+    if target not in (None, server_id):
+        raise IllegalTransition(f"it changes {target}, and not {server_id}")
     other = created_by_another(transaction, row.seq, server_id)
     if other is not None:
         raise _refusal(row, f"cannot be {server_id} there: the server made that of entry {other}")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from storage.errors import IllegalTransition
 from sync import commands, settling
 from sync.commands import Selection
 from sync.sandbox import faults
@@ -249,6 +250,18 @@ def test_person_who_knows_that_it_did_not_arrive_has_it_sent_in_full(device: San
     device.sync()
     assert device.entry(id)["state"] == "done"
     assert bodies(device) == [{**MOVED, **MAIL}]
+
+
+def test_person_who_knows_that_it_arrived_gives_the_number_that_it_changes(device: SandboxRig) -> None:
+    """A slip of the finger must not tie the change to another visit."""
+    target = planned(device)
+    device.sandbox.faults.add(STORED)
+    id = update(device, target, **MOVED, **MAIL)
+    device.sync()
+    with pytest.raises(IllegalTransition, match=f"it changes {target}, and not {target + 1}"):
+        settling.settle_arrived(device.database, id, target + 1, device.time.clock)
+    settling.settle_arrived(device.database, id, target, device.time.clock)
+    assert (device.entry(id)["state"], device.entry(id)["server_id"]) == ("done", target)
 
 
 def test_person_who_asks_early_shortens_no_settling_time(device: SandboxRig) -> None:
