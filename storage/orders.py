@@ -8,14 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy import bindparam, select
+
 from storage import chains, history
 from storage.budget import FRESH, FRESH_LOOKS, FRESH_URL
 from storage.chains import TARGET_DISCARDED
 from storage.claims import close_attempts
 from storage.database import Transaction
-from storage.guarded import Held, change, freed, held, move
+from storage.guarded import ENTRY, RECEIPT, Held, change, freed, held, move
 from storage.handovers import HANDED_OVER, take_back
 from storage.lifecycle import Event, State
+from storage.prepared import Prepared
 
 _DOES: Final = {
     State.PARKED: "released",
@@ -24,6 +27,13 @@ _DOES: Final = {
     State.ACCEPTED: "hastened",
     State.IN_DOUBT: "hastened",
 }
+# The server took it after it had refused it: a second send would be a second record.
+_MADE_LATE: Final = Prepared(
+    select(RECEIPT.c.id)
+    .join(ENTRY, ENTRY.c.seq == RECEIPT.c.entry_seq)
+    .where(RECEIPT.c.entry_seq == bindparam("wanted"), ENTRY.c.creates == 1, ENTRY.c.server_id.is_(None))
+    .limit(1)
+)
 # Somebody else has changed the target of an update since it was captured.
 CHANGED: Final = "changed_at_server"
 
@@ -65,6 +75,8 @@ def _obstacle(transaction: Transaction, row: Held, *, force: bool) -> str | None
         return "it was handed over to another device, which may be sending it"
     if row.reason == TARGET_DISCARDED and chains.target_is_lost(transaction, row.seq):
         return "what it needs was discarded and has no server id"
+    if row.state is State.DEAD and transaction.run(_MADE_LATE, wanted=row.seq).fetchone() is not None:
+        return "the server took it after it had refused it; show tells under which number"
     if row.state is State.SENDING:
         return "it was cut off while being sent; the next pass looks into it"
     return None if row.state in _DOES else f"it is {row.state}"

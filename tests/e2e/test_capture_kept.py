@@ -155,8 +155,10 @@ def test_after_takes_any_unique_end_of_an_id(tablet: Tablet) -> None:
 
 def test_after_an_unknown_entry_is_refused(tablet: Tablet) -> None:
     captured(tablet, without_start())
-    error = captured(tablet, without_start(), "--after", "ffffffff0000", expect=2)["error"]
+    error = captured(tablet, without_start(), "--after", "ffffffff0000", expect=6)["error"]
     (problem,) = error["problems"]
+    assert (error["code"], error["next_command"]) == ("no_such_entry", "fieldsync list")
+    assert "ffffffff0000" in error["message"]
     assert (problem["path"], problem["code"]) == ("--after", "after_unknown")
     assert "ffffffff0000" in problem["message"]
     assert len(tablet.entries()) == 1
@@ -168,6 +170,7 @@ def test_after_an_end_that_several_ids_have_lists_them(tablet: Tablet) -> None:
         captured(tablet, without_start(), "--id", id)
     error = captured(tablet, without_start(), "--after", ID[-8:], expect=2)["error"]
     (problem,) = error["problems"]
+    assert error["code"] == "ambiguous_id"
     assert (problem["path"], problem["code"]) == ("--after", "after_ambiguous")
     assert all(id in problem["message"] for id in ids)
 

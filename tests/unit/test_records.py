@@ -367,3 +367,13 @@ def test_two_receipts_of_one_answer_are_both_kept(scratch: Scratch) -> None:
         )
     assert kept == (Kept.RECEIPT_ONLY, None)
     assert scratch.receipts(1) == [(1, 501, 1), (1, 501, 0)]
+
+
+def test_entry_that_was_taken_after_it_was_refused_is_not_requeued(scratch: Scratch) -> None:
+    """P2: a gateway refused it, the handler behind went on, and a person wants everything sent again."""
+    scratch.put(9)
+    lease = scratch.send(9)
+    scratch.set_back(9, lease, Event.REJECT)
+    assert scratch.accept(9, lease, 1001) == (Kept.RECEIPT_ONLY, None)
+    assert scratch.resync(9) == "skipped"
+    assert scratch.state(9) == "dead"

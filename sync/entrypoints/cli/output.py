@@ -38,6 +38,13 @@ _STORAGE_EXITS: tuple[tuple[type[Exception], Exit, bool], ...] = (
 )
 
 
+# What a capture says of `target`, `after` or a reference that names no entry, or several.
+_NAMED_ENTRY: Final = (
+    ("_unknown", Exit.NO_SUCH_ENTRY, storage_errors.EntryNotFound.code),
+    ("_ambiguous", Exit.REFUSED, storage_errors.AmbiguousId.code),
+)
+
+
 class Failed(Exception):
     """A command ends with an error that is fully explained."""
 
@@ -81,11 +88,7 @@ def explained(error: Exception) -> Failed | None:
         case Failed():
             failed: Failed | None = error
         case InputRefused(problems=problems):
-            what = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
-            message = f"nothing was stored: the input has {what}"
-            failed = Failed(
-                Exit.REFUSED, error.code, message, problems=problems, next_command="fieldsync capture --help"
-            )
+            failed = _refused_input(problems)
         case ConfigError(problems=problems):
             failed = Failed(
                 Exit.UNUSABLE,
@@ -101,6 +104,24 @@ def explained(error: Exception) -> Failed | None:
         case _:
             failed = None
     return failed
+
+
+def _refused_input(problems: tuple[Problem, ...]) -> Failed:
+    """An entry that is named and not there is told as by every other command, where nothing else is wrong."""
+    what = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
+    message = f"nothing was stored: the input has {what}"
+    for end, exit_code, code in _NAMED_ENTRY:
+        if all(problem.code.endswith(end) for problem in problems):
+            said = "; ".join(f"{problem.path} {problem.message}" for problem in problems)
+            message = f"nothing was stored: {said}"
+            return Failed(exit_code, code, message, problems=problems, next_command="fieldsync list")
+    return Failed(
+        Exit.REFUSED,
+        InputRefused.code,
+        message,
+        problems=problems,
+        next_command="fieldsync capture --help",
+    )
 
 
 def _storage_failure(error: storage_errors.StorageProblem) -> Failed:
