@@ -19,11 +19,14 @@ from storage.prepared import Prepared
 
 
 class SentUpdate(NamedTuple):
-    """What was sent of an update, exactly, and to which server id. `waived`: a person said to send it all the same."""
+    """What was sent of an update, exactly, and to which server id. `waived`: a person said to send it all the same.
+
+    `path` is None where a recovery took it for sent: then `body` is what was captured.
+    """
 
     kind: str
     path: str | None
-    body: str | None
+    body: str
     idempotency_key: str
     waived: bool
     target: int | None
@@ -33,6 +36,7 @@ class SentUpdate(NamedTuple):
 class Quieter:
     """The same change without what must not happen twice: a request of its own, with a key of its own."""
 
+    path: str
     body: str
     digest: str
     idempotency_key: str
@@ -43,7 +47,7 @@ _SENT: Final = Prepared(
     select(
         ENTRY.c.kind,
         ENTRY.c.request_path,
-        ENTRY.c.request_body,
+        func.coalesce(ENTRY.c.request_body, ENTRY.c.payload),
         ENTRY.c.idempotency_key,
         ENTRY.c.check_waived,
         func.coalesce(
@@ -73,6 +77,7 @@ def take_quietly(transaction: Transaction, doubt: Doubt, quieter: Quieter, *, re
         Event.ABSENT,
         reason=reason,
         due_at=0,
+        request_path=quieter.path,
         request_body=quieter.body,
         request_digest=quieter.digest,
         idempotency_key=quieter.idempotency_key,

@@ -70,10 +70,8 @@ def _stage(row: Mapping[str, Any], state: State | None, server_id: int | None, e
     known = row["stage"] if state in NEEDS_ACTION else state
     if known in (State.ACCEPTED, None) or known not in {*STAGES, State.SENDING}:
         return State.IN_DOUBT
-    # Sending it again does no harm, and nobody could tell whether it arrived.
-    if evidence.states_hold or not row["creates"]:
-        return State(known)
-    return State.IN_DOUBT
+    # Also a change: sent once more it could overwrite what was changed since, or write to people a second time.
+    return State(known) if evidence.states_hold else State.IN_DOUBT
 
 
 def _held(stage: State, reason: str) -> dict[str, Any]:

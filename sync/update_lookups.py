@@ -29,6 +29,7 @@ from sync.operations.operation import Operation
 from sync.policy import HostNews
 from sync.reconcile import Do, Now, Patience, Ruling
 from sync.reconcile_update import Finding, UpdateSeen, after_read
+from sync.references import references
 from sync.tally import Tally
 from sync.target_read import Reading, Tries
 
@@ -56,7 +57,7 @@ class Sent:
         """The request that changes the same and notifies nobody."""
         body = json.dumps(self.quiet, ensure_ascii=False, separators=(",", ":"))
         digest = text_sha256(f"{self.operation.method} {self.path}\n{body}")
-        return Quieter(body, digest, derived_key(self.idempotency_key, "quiet"))
+        return Quieter(self.path, body, digest, derived_key(self.idempotency_key, "quiet"))
 
 
 def sent_of(transaction: Transaction, doubt: Doubt) -> Sent | None:
@@ -64,13 +65,16 @@ def sent_of(transaction: Transaction, doubt: Doubt) -> Sent | None:
     found = update_doubts.sent_update(transaction, doubt.seq)
     try:
         operation = by_kind(found.kind)
-        body = json.loads(found.body or "")
+        body = json.loads(found.body)
     except (UnknownKind, ValueError):
         return None
-    if found.target is None or found.path is None or not isinstance(body, dict):
+    # A body that names an entry was never sent as it stands.
+    if found.target is None or not isinstance(body, dict) or next(references(body), None) is not None:
         return None
-    quiet = operation.quiet(body)
-    return Sent(operation, found.path, body, quiet, found.idempotency_key, found.target, found.waived)
+    path = found.path or operation.path.replace("{id}", str(found.target))
+    return Sent(
+        operation, path, body, operation.quiet(body), found.idempotency_key, found.target, found.waived
+    )
 
 
 def job(

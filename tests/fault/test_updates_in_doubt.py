@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from storage import claims
 from storage.errors import IllegalTransition
 from sync import commands, settling
 from sync.commands import Selection
@@ -99,7 +100,7 @@ def test_change_that_is_there_is_sent_again_without_its_mail(device: SandboxRig,
     assert entry["payload"] == {**MOVED, **MAIL}, "what was captured stays"
 
 
-@pytest.mark.parametrize("fault", [UNSTORED, faults.dropped("preventive")], ids=["504", "dropped"])
+@pytest.mark.parametrize("fault", [UNSTORED, Fault("hang", "preventive")], ids=["504", "silent"])
 def test_update_that_was_certainly_not_carried_out_is_sent_again_as_it_was(
     device: SandboxRig, fault: Fault
 ) -> None:
@@ -401,6 +402,36 @@ def test_target_that_is_gone_parks_the_update_and_pauses_nobody(device: SandboxR
     goes_on(device, 1)
     assert device.entry(other)["state"] == "done"
     assert device.control("pause") is None
+
+
+def recovered(device: SandboxRig, id: str) -> None:
+    """As a recovery leaves what it knows to be captured, and not whether it was sent."""
+    time = device.time.clock
+    values = {
+        **claims.doubt_clock(time.now_ms(), time.monotonic_ms(), time.boot()),
+        "state": "in_doubt",
+        "reason": "recovered",
+        "first_sent_at": time.now_ms(),
+    }
+    marks = ", ".join(f"{name} = :{name}" for name in values)
+    with device.database.write() as transaction:
+        transaction.cursor.execute(f"UPDATE entry SET {marks} WHERE id = :id", {**values, "id": id})
+
+
+@pytest.mark.parametrize("carried_out", [True, False])
+def test_update_of_a_recovered_outbox_is_looked_for_by_what_was_captured(
+    device: SandboxRig, carried_out: bool
+) -> None:
+    """The backup is from before it was sent, if it was; its mail must not go out again for that."""
+    target = planned(device)
+    id = update(device, target, **MOVED, **MAIL)
+    if carried_out:
+        device.sandbox.state.change_row(target, MOVED)
+    recovered(device, id)
+    goes_on(device, 61, 61, 61)
+    assert device.entry(id)["state"] == "done"
+    assert bodies(device) == [MOVED if carried_out else {**MOVED, **MAIL}]
+    assert device.counters["mails"] == (0 if carried_out else 1)
 
 
 def test_what_follows_for_the_same_intervention_waits_for_the_doubt_to_end(device: SandboxRig) -> None:

@@ -113,5 +113,6 @@ def test_what_is_not_what_was_captured_is_held(state: str, evidence: Evidence, r
         assert after["stage"] != "pending", "what may have been sent is not released to be sent"
 
 
-def test_repeatable_operation_waits_its_turn_again() -> None:
-    assert stored(row("pending", creates=0), DAMAGED_PAGES)["state"] == "pending"
+def test_change_that_may_have_been_sent_is_in_doubt_like_a_creation() -> None:
+    """It could overwrite what was changed since, and its mails would go out again."""
+    assert stored(row("pending", creates=0), DAMAGED_PAGES)["state"] == "in_doubt"
