@@ -258,11 +258,17 @@ def take_back_all(transaction: Transaction, bundle: str, *, now: int) -> int:
 
 
 def take_back(transaction: Transaction, row: Held, *, now: int) -> None:
-    """Let a handed-over entry go on from here. Where it was imported elsewhere too, both devices send it."""
+    """Let a handed-over entry go on from here. Where it was imported elsewhere too, both devices send it.
+
+    One whose target was given up meanwhile could never go on: it stays held, and says why.
+    """
     n = history.note(transaction, row, outcome="TakenBack", reason="taken_back", now=now)
     # A recovery may have put it in doubt meanwhile: then that is what it goes back to.
     reason = "recovered" if row.stage is State.IN_DOUBT else None
     changes = {"reason": reason, "bundle": None, "attempt_n": n}
+    if chains.target_is_lost(transaction, row.seq):
+        change(transaction, row, **{**changes, "reason": chains.TARGET_DISCARDED}, **freed(row))
+        return
     move(transaction, row, Event.RELEASE, **changes, **FRESH, **freed(row))
 
 

@@ -129,7 +129,8 @@ def _held(story: Mapping[str, Any], words: Language) -> Explained:
     """Parked or dead: what the reason says, and where the entry goes when a person lets it go on."""
     reason = _words_of(words, story["reason"] or story["state"])
     general = words.situations[story["state"]]
-    stage = words.stages.get(story.get("stage") or "", "")
+    # What becomes of it, let go on, is said with its commands where another device may be sending it.
+    stage = "" if story["reason"] == "handed_over" else words.stages.get(story.get("stage") or "", "")
     return {
         "waiting_for": reason.what,
         "until": None,

@@ -164,8 +164,9 @@ def test_wrong_passphrase_is_told_and_changes_nothing(
     ended = run(there, "import", file, "--passphrase-stdin", "--json", stdin="not that one at all")
     assert (ended.code, ended.error["code"]) == (2, "wrong_secret")
     assert "not that one" not in ended.out
-    ended = run(there, "import", file, "--json")
-    assert (ended.code, ended.error["code"]) == (2, "usage")
+    for more in ((), ("--kind", "curative", "--passphrase-file", secret)):
+        ended = run(there, "import", file, *more, "--json")
+        assert (ended.code, ended.error["code"]) == (2, "usage"), more
     assert states(there) == {}
 
 

@@ -269,3 +269,12 @@ def test_held_entry_says_what_letting_it_go_on_means(stage: str, words: str) -> 
 def test_limits_of_the_policy_are_explained_in_the_words_of_their_reason() -> None:
     assert reason_words("attempts_exhausted").what == "It was tried as often as the settings allow."
     assert policy.Limits().max_attempts > 1
+
+
+def test_entry_in_another_device_s_hands_is_not_said_to_be_sent_again() -> None:
+    said = explain(told("parked", "handed_over", stage="pending"), {}, NOW)
+    assert "fresh set of tries" not in said["next_step"]
+    assert (
+        "fresh set of tries"
+        in explain(told("parked", "target_missing", stage="pending"), {}, NOW)["next_step"]
+    )

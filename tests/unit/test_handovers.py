@@ -476,3 +476,14 @@ def test_reader_of_another_process_sees_all_of_a_bundle_or_nothing(
     monkeypatch.setattr(handovers, "take_in", take_in)
     taken_in(there.database, file)
     assert seen == {0}
+
+
+def test_child_whose_parent_was_given_up_meanwhile_stays_held_and_says_so(here: Box, file: Path) -> None:
+    """It would wait for ever for a number that nobody gets any more."""
+    here.visit(1)
+    here.update(2, f"local:{entry_id(1)}")
+    given_away(here.database, file)
+    here.discard(1)
+    with here.database.write() as transaction:
+        assert resync(transaction, entry_id(2), now=NOON_MS, force=True).did == "released"
+    assert here.states()[2] == ("parked", "target_discarded")

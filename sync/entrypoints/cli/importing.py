@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _HELP = "fieldsync import --help"
 _AGAIN = "Then import the same file again: what is stored is not stored twice."
+
+
+_KIND: Final = "unplanned-preventive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,7 @@ class _Order:
 @click.option(
     "--kind",
     metavar="KIND",
-    default="unplanned-preventive",
-    show_default=True,
-    help="Of rows that name none.",
+    help=f"Of rows that name none; else {_KIND}.",
 )
 @click.option(
     "--owner",
@@ -69,7 +70,7 @@ def import_file(
     debug: bool,
     file: Path,
     images: Path | None,
-    kind: str,
+    kind: str | None,
     owner: str | None,
     rejects: Path | None,
     passphrase_file: Path | None,
@@ -88,11 +89,11 @@ def import_file(
     with reported(as_json=as_json, debug=debug):
         secret = Secret(passphrase_file, passphrase_stdin, key_file)
         if is_bundle(file):
-            if images is not None or rejects is not None:
+            if images is not None or rejects is not None or kind is not None:
                 raise Failed(
                     Exit.REFUSED,
                     "usage",
-                    "a bundle has its images inside, and no rejects",
+                    "a bundle has its images and kinds inside, and no rejects",
                     next_command=_HELP,
                 )
             import_bundle(file, secret, owner=owner, dry_run=dry_run, as_json=as_json)
@@ -105,7 +106,7 @@ def import_file(
                 next_command=_HELP,
             )
         place = rejects or Path(f"{file}.rejects.csv")
-        order = _Order(file, images, kind, owner, place, dry_run)
+        order = _Order(file, images, kind or _KIND, owner, place, dry_run)
         tally, written = _import(order, bar=not as_json and sys.stderr.isatty())
         if as_json:
             path = None if written is None else str(written)
