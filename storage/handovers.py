@@ -346,6 +346,10 @@ def _overwrite(transaction: Transaction, row: Held, new: NewEntry) -> None:
         **{name: getattr(new, name) for name in _OVERWRITTEN},
     }
     change(transaction, row, **values)
+    if new.signature is not None:  # an edit may have given the image, which is the same, another name
+        transaction.cursor.execute(
+            "UPDATE signature SET name = ? WHERE entry_seq = ?", (new.signature.name, row.seq)
+        )
     chains.refer(transaction, row.seq, new.references)
     restamp(transaction.cursor, row.seq)
 

@@ -6,8 +6,9 @@ stays stays too, unless the server id of that is known: then the id is all that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import Final
 
 from storage.handovers import HANDED_OVER, Candidate, Known
@@ -36,7 +37,7 @@ class Stays:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`going` in capture order; `brought` of them were not asked for and wait for one that was."""
+    """`going` parents first, else in capture order; `brought` of them were not asked for and wait for one that was."""
 
     going: tuple[Candidate, ...]
     staying: tuple[Stays, ...]
@@ -60,21 +61,67 @@ def choose(
     staying = {each.id: code for each in together if (code := _own_obstacle(each, damaged)) is not None}
     by_id = {each.id: each for each in candidates}
     going = {each.id for each in together} - staying.keys()
+    left = _left_behind([each for each in together if each.id in going], by_id, before, known)
+    going -= left
+    staying |= dict.fromkeys(left, "parent_stays")
+    asked_ids = {each.id for each in asked}
+    return Choice(
+        going=parents_first(each for each in together if each.id in going),
+        staying=tuple(Stays(each.id, staying[each.id]) for each in together if each.id in staying),
+        brought=tuple(each.id for each in together if each.id in going and each.id not in asked_ids),
+    )
+
+
+def torn(
+    going: Sequence[Candidate], candidates: Sequence[Candidate], known: Callable[[str], Known | None]
+) -> set[str]:
+    """Those of `going`, by local id, that could not leave without an entry that does not go with them any more."""
+    before, _ = _neighbours(candidates)
+    return _left_behind(going, {each.id: each for each in candidates}, before, known)
+
+
+def parents_first(entries: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """In capture order, but none before what it waits for: an edit may have made it wait for a later capture."""
+    ordered = sorted(entries, key=lambda each: each.seq)
+    by_id = {each.id: each for each in ordered}
+    before, _ = _neighbours(ordered)
+    waits_for = {
+        each.id: {parent for parent in _named(each) if parent in by_id}
+        | ({before[each.id].id} if each.id in before else set())
+        for each in ordered
+    }
+    children: dict[str, list[Candidate]] = {}
+    for each in ordered:
+        for parent in waits_for[each.id]:
+            children.setdefault(parent, []).append(each)
+    ready: list[tuple[int, str]] = [(each.seq, each.id) for each in ordered if not waits_for[each.id]]
+    found: list[Candidate] = []
+    while ready:
+        _, id = heappop(ready)
+        found.append(by_id[id])
+        for child in children.get(id, ()):
+            waits_for[child.id].remove(id)
+            if not waits_for[child.id]:
+                heappush(ready, (child.seq, child.id))
+    return tuple(found)
+
+
+def _left_behind(
+    going: Sequence[Candidate],
+    by_id: Mapping[str, Candidate],
+    before: Mapping[str, Candidate],
+    known: Callable[[str], Known | None],
+) -> set[str]:
+    ids = {each.id for each in going}
     # In capture order a parent comes before what waits for it, unless that was edited: until nothing changes.
     changed = True
     while changed:
         changed = False
-        for each in together:
-            if each.id in going and not _can_leave(each, going, by_id, before.get(each.id), known):
-                going.remove(each.id)
-                staying[each.id] = "parent_stays"
+        for each in going:
+            if each.id in ids and not _can_leave(each, ids, by_id, before.get(each.id), known):
+                ids.remove(each.id)
                 changed = True
-    asked_ids = {each.id for each in asked}
-    return Choice(
-        going=tuple(each for each in together if each.id in going),
-        staying=tuple(Stays(each.id, staying[each.id]) for each in together if each.id in staying),
-        brought=tuple(each.id for each in together if each.id in going and each.id not in asked_ids),
-    )
+    return {each.id for each in going} - ids
 
 
 _OF_STATE: Final = {

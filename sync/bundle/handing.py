@@ -22,7 +22,7 @@ from storage.handovers import Candidate
 from storage.lifecycle import State
 from storage.queries import Reader
 from storage.signatures import read_signature
-from sync.bundle.choice import WHY, Choice, choose
+from sync.bundle.choice import WHY, Choice, choose, parents_first, torn
 from sync.bundle.contents import MOST_ENTRIES, Head, Writer
 from sync.bundle.errors import BundleRefused
 from sync.bundle.sealed_file import Lock, Sealer
@@ -161,7 +161,8 @@ def write_again(
 
     Raises:
         FileInTheWay: `path`, or what an export was writing for it, is there.
-        NotHandedOver: the entry left in no bundle. EntryNotFound, AmbiguousId: the name does not mean one entry.
+        NotHandedOver: the entry left in no bundle, or what it waits for is not in that any more.
+        EntryNotFound, AmbiguousId: the name does not mean one entry.
         StorageProblem: the file cannot be written.
     """
     with database.read() as transaction:
@@ -171,9 +172,16 @@ def write_again(
             raise NotHandedOver(
                 f"entry {full_id[-8:]} is not handed over, so there is no bundle to write again"
             )
-        seqs = handovers.in_bundle(transaction, bundle)
+        seqs = set(handovers.in_bundle(transaction, bundle))
         there = handovers.candidates(transaction, now=clock.now_ms())
-    going = tuple(each for each in there if each.seq in set(seqs))
+        going = parents_first(each for each in there if each.seq in seqs)
+        alone = torn(going, there, lambda id: handovers.known(transaction, id))
+    if alone:
+        named = ", ".join(each.id[-8:] for each in going if each.id in alone)
+        raise NotHandedOver(
+            f"what these wait for was in the bundle, and was taken back or given up here since: {named}. "
+            "Import the first file, or set them free here too (resync ID --force), or give them up"
+        )
     draft = path.with_name(path.name + ".part")
     stream = _made(path, draft)
     try:
@@ -261,7 +269,7 @@ def _write(
             entry = handovers.carried(transaction, each.seq, bundle)
         sealer.write(writer.entry(entry, read_signature(database, each.seq)))
     with database.read() as transaction:
-        if handovers.in_bundle(transaction, bundle) != [each.seq for each in going]:
+        if handovers.in_bundle(transaction, bundle) != sorted(each.seq for each in going):
             raise BundleRefused(
                 "somebody changed an entry while it was being handed over; nothing was handed over"
             )

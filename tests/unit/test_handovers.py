@@ -18,12 +18,14 @@ from storage.digests import intact
 from storage.errors import StorageFull
 from storage.handovers import Became
 from storage.orders import resync
+from sync import revising
 from sync.bundle import handing
 from sync.bundle.errors import BundleConflict, BundleDamaged, BundleRefused, WrongSecret
 from sync.bundle.handing import FileInTheWay, LeftParked, NotHandedOver, write_again
 from sync.bundle.sealed_file import Sealer
 from sync.capture import ImageLimits as Limits
 from sync.capture import Input, capture_in, check_input
+from sync.editing import read_changes
 from tests.support.builders import signature_png
 from tests.support.bundles import CLOCK, KEY, OTHER_KEY, given_away, taken_in
 from tests.support.device import distinct_body
@@ -413,6 +415,67 @@ def test_file_that_was_lost_is_written_again_as_the_same_bundle(
     with pytest.raises(FileInTheWay):
         write_again(here.database, entry_id(2), file, KEY, clock=CLOCK)
     assert taken_in(here.database, again).count(Became.TAKEN_BACK) == 2, "it is that very bundle"
+
+
+def edited(box: Box, number: int, *changes: str, target: str | None = None) -> None:
+    wanted = revising.Wanted(tuple(read_changes(changes)[0]), target=target)
+    revising.edit(box.database, (entry_id(number),), wanted, CLOCK, settle_s=120.0)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_entry_that_was_made_to_wait_for_a_later_one_goes_behind_it(
+    here: Box, there: Box, file: Path, again: bool
+) -> None:
+    """A correction: the change belongs to the visit that was captured after it. And the changes keep their order."""
+    here.update(1, "5")
+    here.visit(2)
+    here.update(3, f"local:{entry_id(2)}")
+    edited(here, 1, target=f"local:{entry_id(2)}")
+    given_away(here.database, file)
+    if again:
+        file.unlink()
+        write_again(here.database, entry_id(3), file, KEY, clock=CLOCK)
+    assert taken_in(there.database, file).ids[Became.IMPORTED] == [entry_id(2), entry_id(1), entry_id(3)]
+    there.deliver(2, 77)
+    assert there.due() == [1]
+    there.accept(1, there.send(1), 77)
+    assert there.due() == [3]
+
+
+def test_bundle_that_was_torn_here_is_not_written_again(here: Box, file: Path) -> None:
+    """Somebody set the visit free by force: its change alone could never be sent from the other device."""
+    here.visit(1)
+    here.update(2, f"local:{entry_id(1)}")
+    given_away(here.database, file)
+    with here.database.write() as transaction:
+        resync(transaction, entry_id(1), now=NOON_MS, force=True)
+    with pytest.raises(NotHandedOver, match="00000002"):
+        write_again(here.database, entry_id(2), file.with_name("again"), KEY, clock=CLOCK)
+    assert not list(file.parent.glob("again*"))
+
+
+def test_change_does_not_go_again_without_the_one_before_it(here: Box, file: Path) -> None:
+    """Written again alone it would arrive first, and the older change would overwrite it."""
+    here.update(1, "5")
+    here.update(2, "5")
+    given_away(here.database, file)
+    with here.database.write() as transaction:
+        resync(transaction, entry_id(1), now=NOON_MS, force=True)
+    with pytest.raises(NotHandedOver, match="00000002"):
+        write_again(here.database, entry_id(2), file.with_name("again"), KEY, clock=CLOCK)
+
+
+def test_image_that_was_renamed_there_can_travel_on(
+    here: Box, there: Box, file: Path, tmp_path: Path
+) -> None:
+    here.visit(1)
+    given_away(here.database, file)
+    taken_in(there.database, file)
+    edited(there, 1, "signature.name=zoe.png")
+    for number, (giver, taker) in enumerate(((there, here), (here, there)), 2):
+        given_away(giver.database, tmp_path / f"{number}.bundle", number)
+        assert taken_in(taker.database, tmp_path / f"{number}.bundle").count(Became.RETURNED) == 1
+        assert taker.all("SELECT name FROM signature") == [("zoe.png",)]
 
 
 def test_failure_to_write_a_bundle_again_takes_nothing_back(
