@@ -88,6 +88,7 @@ class Became(StrEnum):
     TAKEN_BACK = "taken_back"  # this device had handed it over in this very bundle
     RETURNED = "returned"  # this device had handed it over in another bundle, and it comes back in this one
     MOVED_ON = "moved_on"  # the bundle is an old one: this device has handed the entry over since
+    GIVEN_UP = "given_up"  # it comes back, and a person gave it up here meanwhile: nobody sends it now
 
 
 _COLUMNS: Final = (
@@ -270,6 +271,14 @@ def take_back(transaction: Transaction, row: Held, *, now: int) -> None:
         change(transaction, row, **{**changes, "reason": chains.TARGET_DISCARDED}, **freed(row))
         return
     move(transaction, row, Event.RELEASE, **changes, **FRESH, **freed(row))
+    _hold_if_lost(transaction, row.id)
+
+
+def _hold_if_lost(transaction: Transaction, id: str) -> None:
+    """What it needs may have been given up here while it was away: then a person is told, as at a discard."""
+    row = _there(transaction, id)
+    if row.state is State.PENDING and chains.target_is_lost(transaction, row.seq):
+        move(transaction, row, Event.PARK, reason=chains.TARGET_DISCARDED, due_at=0, **freed(row))
 
 
 def becomes(transaction: Transaction, new: NewEntry, bundle: str) -> Became:
@@ -289,12 +298,14 @@ def becomes(transaction: Transaction, new: NewEntry, bundle: str) -> Became:
     _same_content(new, kind, input_digest)
     entry = held(transaction, id=new.id)
     assert entry is not None, "it was read in this transaction"
+    knew = transaction.run(_KNEW_BUNDLE, wanted=entry.seq, of_bundle=bundle).fetchone() is not None
+    if entry.state is State.DISCARDED and entry.server_id is None and not knew:
+        return Became.GIVEN_UP
     if entry.state is not State.PARKED or entry.reason != HANDED_OVER:
         return Became.DUPLICATE
     if here == bundle:
         return Became.TAKEN_BACK
-    knew = transaction.run(_KNEW_BUNDLE, wanted=entry.seq, of_bundle=bundle).fetchone()
-    return Became.RETURNED if knew is None else Became.MOVED_ON
+    return Became.MOVED_ON if knew else Became.RETURNED
 
 
 def _same_content(new: NewEntry, kind: str, input_digest: str) -> None:
@@ -316,6 +327,7 @@ def take_in(transaction: Transaction, new: NewEntry, bundle: str, *, now: int) -
     if became is Became.IMPORTED:
         put_in(transaction, new)
         _arrived(transaction, new.id, bundle, now)
+        _hold_if_lost(transaction, new.id)
     elif became is Became.TAKEN_BACK:
         take_back(transaction, _there(transaction, new.id), now=now)
     elif became is Became.RETURNED:

@@ -33,6 +33,11 @@ TAKEN_BACK_WARNING: Final = (
     "These entries are sent from this device again. If the bundle was imported on another device too, both send them, "
     "and the server may get each of them twice. Make sure that it was not, or discard them on one of the two"
 )
+# Whoever handed them over keeps them parked, and here they are given up: as things stand nobody sends them.
+GIVEN_UP_WARNING: Final = (
+    "They were given up on this device, which never sends them again, and neither does the device that made the "
+    "bundle. If they are still wanted, import the file there, where it was made, or on another device"
+)
 
 
 @dataclass(slots=True)
@@ -52,6 +57,8 @@ class TakenIn:
         warnings = []
         if self.ids[Became.TAKEN_BACK]:
             warnings.append({"code": "taken_back", "message": TAKEN_BACK_WARNING})
+        if self.ids[Became.GIVEN_UP]:
+            warnings.append({"code": "given_up", "message": GIVEN_UP_WARNING})
         return {
             "schema": 1,
             "bundle": self.bundle,
@@ -61,6 +68,7 @@ class TakenIn:
             "taken_back": self.count(Became.TAKEN_BACK),
             "returned": self.count(Became.RETURNED),
             "moved_on": self.count(Became.MOVED_ON),
+            "given_up": self.count(Became.GIVEN_UP),
             "ids": {became.value: ids for became, ids in self.ids.items()},
             "owners": self.owners,
             "warnings": warnings,

@@ -478,6 +478,41 @@ def test_image_that_was_renamed_there_can_travel_on(
         assert taker.all("SELECT name FROM signature") == [("zoe.png",)]
 
 
+def test_return_of_what_was_given_up_meanwhile_is_told(
+    here: Box, there: Box, file: Path, tmp_path: Path
+) -> None:
+    """Tidied away here too early: without a word, no device would send it any more, and nobody would know."""
+    here.visit(1)
+    given_away(here.database, file)
+    taken_in(there.database, file)
+    here.discard(1)
+    tuesday = tmp_path / "tuesday.bundle"
+    given_away(there.database, tuesday, 2)
+    done = taken_in(here.database, tuesday)
+    assert done.count(Became.GIVEN_UP) == 1
+    assert [each["code"] for each in done.to_json()["warnings"]] == ["given_up"]
+    assert taken_in(here.database, file).count(Became.DUPLICATE) == 1, "its own file says nothing new"
+    assert taken_in(there.database, tuesday).count(Became.TAKEN_BACK) == 1
+    assert there.sendable() == {1}
+
+
+@pytest.mark.parametrize("way", ["import", "force"])
+def test_what_comes_back_to_a_parent_that_was_given_up_is_held_for_a_person(
+    here: Box, file: Path, way: str
+) -> None:
+    """Nothing would ever let it go on, and it would look as if it only had to wait."""
+    here.visit(1)
+    here.update(2, f"local:{entry_id(1)}")
+    given_away(here.database, file)
+    here.discard(1)
+    if way == "import":
+        taken_in(here.database, file)
+    else:
+        with here.database.write() as transaction:
+            resync(transaction, entry_id(2), now=NOON_MS, force=True)
+    assert here.states()[2] == ("parked", "target_discarded")
+
+
 def test_failure_to_write_a_bundle_again_takes_nothing_back(
     here: Box, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,7 +127,7 @@ def import_bundle(path: Path, secret: Secret, *, owner: str | None, dry_run: boo
 
 def _tell_taken(done: TakenIn, strangers: list[str], *, dry_run: bool) -> None:
     from storage.handovers import Became
-    from sync.bundle.taking import TAKEN_BACK_WARNING
+    from sync.bundle.taking import GIVEN_UP_WARNING, TAKEN_BACK_WARNING
 
     would = "would be " if dry_run else ""
     click.echo(
@@ -140,6 +140,10 @@ def _tell_taken(done: TakenIn, strangers: list[str], *, dry_run: bool) -> None:
         click.echo(f"{returned} {would}back from the device that they had been handed to")
     if moved_on := done.count(Became.MOVED_ON):
         click.echo(f"{moved_on} left alone: this device has handed them over since, in a later bundle")
+    if given_up := done.count(Became.GIVEN_UP):
+        named = ", ".join(id[-8:] for id in done.ids[Became.GIVEN_UP][:_SHOWN])
+        click.echo(f"{given_up} not taken in: {named}")
+        click.echo(f"WARNING: {GIVEN_UP_WARNING}.", err=True)
     for owner in strangers:
         who = f"{plain(owner)} has" if owner else "this device has"
         click.echo(
