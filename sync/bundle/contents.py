@@ -21,6 +21,7 @@ from storage.outbox import NewSignature
 from sync.bundle.errors import BundleDamaged, BundleNewer, NotABundle
 from sync.instants import instant_text
 from sync.references import filled
+from sync.signature_name import is_safe_name
 
 FORMAT: Final = 1
 MOST_ENTRIES: Final = 100_000
@@ -28,6 +29,9 @@ MOST_ENTRIES: Final = 100_000
 MOST_LINE_BYTES: Final = 32 * 1024 * 1024
 _PAYLOAD_VERSION: Final = 1
 _MOST_INTEGER: Final = 2**53
+_CALENDAR_MS: Final = 253_402_300_800_000  # the year 10000: nothing after it can be shown to anybody
+_MIME_TYPES: Final = frozenset({"image/jpeg", "image/png"})
+_SHOWN: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,7 @@ def read(chunks: Iterable[bytes]) -> Iterator[Head | Packed]:
     """
     digest = hashlib.sha256()
     ids: set[str] = set()
+    keys: set[str] = set()
     lines = _lines(chunks)
     first = next(lines, b"")
     digest.update(first)
@@ -146,7 +151,10 @@ def read(chunks: Iterable[bytes]) -> Iterator[Head | Packed]:
         for parent in (entry.target_entry, entry.after_entry):
             if parent is not None and parent not in ids:
                 raise BundleDamaged(f"entry {entry.id} waits for {parent}, which does not come before it")
+        if entry.idempotency_key in keys:
+            raise BundleDamaged(f"entry {entry.id} has the idempotency key of another one")
         ids.add(entry.id)
+        keys.add(entry.idempotency_key)
         if len(ids) > MOST_ENTRIES:
             raise BundleDamaged(f"the bundle holds more than {MOST_ENTRIES} entries")
         yield entry
@@ -190,7 +198,8 @@ def _head(line: bytes) -> Head:
     if version != FORMAT:
         made_by = document.get("version")
         raise BundleNewer(
-            f"it is a bundle of format {version}" + (f", made by fieldsync {made_by}" if made_by else "")
+            f"it is a bundle of format {str(version)[:_SHOWN]}"
+            + (f", made by fieldsync {str(made_by)[:_SHOWN]}" if made_by else "")
             + f"; this program reads format {FORMAT}"
         )  # fmt: skip
     bundle, made_at = document.get("bundle"), document.get("made_at")
@@ -221,6 +230,18 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MOST_INTEGER
 
 
+def _is_moment(value: Any) -> bool:
+    return _is_integer(value) and 0 <= value < _CALENDAR_MS
+
+
+def _is_offset(value: Any) -> bool:
+    return _is_integer(value) and abs(value) < _CALENDAR_MS
+
+
+def _is_server_id(value: Any) -> bool:
+    return _is_integer(value) and value > 0
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 1000 and value.isprintable()
 
@@ -237,12 +258,12 @@ _FIELDS: Final[Mapping[str, Any]] = {
     "input_digest": _is_text,
     "idempotency_key": _is_id,  # it becomes a header
     "start_at": _or_none(_is_integer),
-    "target_id": _or_none(_is_integer),
+    "target_id": _or_none(_is_server_id),
     "target_entry": _or_none(_is_id),
     "after_entry": _or_none(_is_id),
     "owner": _or_none(_is_text),
-    "captured_at": _is_integer,
-    "clock_offset_ms": _or_none(_is_integer),
+    "captured_at": _is_moment,
+    "clock_offset_ms": _or_none(_is_offset),
     "clock_suspect": lambda value: isinstance(value, bool),
     "image": lambda value: value is None or isinstance(value, dict),
 }
@@ -270,9 +291,11 @@ def _entry(document: Mapping[str, Any], number: int) -> Packed:
 def _image(facts: Mapping[str, Any], id: str) -> NewSignature:
     wrong = BundleDamaged(f"the image of entry {id} is not the one that was captured")
     texts = ("name", "mime_type", "sha256", "md5")
-    if set(facts) != {*texts, "size", "data"} or not all(_is_text(facts[name]) for name in texts):
+    if set(facts) != {*texts, "size", "data"} or not all(isinstance(facts[name], str) for name in texts):
         raise wrong
     if not isinstance(facts["data"], str) or not _is_integer(facts["size"]):
+        raise wrong
+    if not is_safe_name(facts["name"]) or facts["mime_type"] not in _MIME_TYPES:
         raise wrong
     try:
         data = b64decode(facts["data"], validate=True)

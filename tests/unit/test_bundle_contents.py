@@ -58,6 +58,20 @@ def test_entry_comes_out_as_it_went_in() -> None:
     assert (second.after_entry, second.owner, first.clock_offset_ms) == (entry_id(1), None, -1500)
 
 
+@pytest.mark.parametrize("name", ["10.30\u202fPM.png", "signature\u00a0Zoé.png", "👩\u200d🔧.png"])
+def test_image_comes_out_under_any_name_that_a_capture_gives_it(name: str) -> None:
+    """Macs put a narrow space into the names of screenshots, and it made the whole bundle unreadable."""
+    image = replace(signature(1), name=name)
+    writer = Writer(HEAD)
+    (entry,) = packed([writer.head(), writer.entry(carried(1), image), writer.end()])
+    assert entry.image == image
+
+
+def test_two_entries_never_share_the_key_that_tells_their_requests_apart() -> None:
+    with pytest.raises(BundleDamaged, match="key"):
+        packed(lines(carried(1), carried(2, idempotency_key=entry_id(1))))
+
+
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_lines_are_found_wherever_the_chunks_end(size: int) -> None:
     whole = b"".join(lines(carried(1), carried(2)))
@@ -127,6 +141,14 @@ def resealed(change: Callable[[dict[str, Any]], Any]) -> list[bytes]:
         lambda entry: entry.update(id=entry["id"].upper() + "X"),
         lambda entry: entry.update(captured_at="yesterday"),
         lambda entry: entry.update(captured_at=10**30),
+        lambda entry: entry.update(captured_at=2**53 - 1),  # the calendar ends before: nothing could list it
+        lambda entry: entry.update(captured_at=-1),
+        lambda entry: entry.update(clock_offset_ms=2**53 - 1),
+        lambda entry: entry.update(target_id=0),
+        lambda entry: entry.update(target_id=-1),
+        lambda entry: entry["image"].update(name="../signature.png"),
+        lambda entry: entry["image"].update(name="signature\u202egnp.exe"),
+        lambda entry: entry["image"].update(mime_type="text/html"),
         lambda entry: entry.update(owner="an\x1b[2Jna"),
         lambda entry: entry.update(clock_suspect=1),
         lambda entry: entry.update(extra=1),
@@ -146,6 +168,9 @@ def test_entry_of_a_newer_program_is_called_that() -> None:
         packed(resealed(lambda entry: entry.update(payload_version=2)))
     with pytest.raises(BundleNewer, match="format 2, made by fieldsync 9"):
         packed([b'{"fieldsync_bundle":2,"version":"9.9.9"}\n'])
+    with pytest.raises(BundleNewer) as newer:
+        packed([b'{"fieldsync_bundle":1%s,"version":"%s"}\n' % (b"0" * 400, b"9" * 100_000)])
+    assert len(str(newer.value)) < 200
 
 
 @pytest.mark.parametrize("raw", [b"", b"hello\n", b"[]\n", b'{"a":1}\n', b"\xff\n", b"[" * 100_000 + b"\n"])
