@@ -13,13 +13,12 @@ from typing import Final
 from storage import checks, claims
 from storage.checks import Waited
 from storage.database import Transaction
-from storage.guarded import from_ms
 from storage.readiness import Due
 from sync import outcome as o
 from sync import target_read
 from sync.clock import Clock
 from sync.credentials import Tokens
-from sync.job import Finished, Job, Update, result_of
+from sync.job import Finished, Job, Update, job_of, result_of
 from sync.operations.operation import Operation
 from sync.policy import Step
 from sync.reconcile import CHANGED_REASON
@@ -80,24 +79,12 @@ class Checks:
             lease_until=lease_until,
             step=Step.CHECK.value,
         )
-        return Job(
-            Step.CHECK,
-            due.seq,
-            due.id,
-            due.kind,
-            due.attempts,
-            lease.attempt_n,
-            None if due.first_attempt_at is None else from_ms(due.first_attempt_at),
-            due.owner,
-            has_signature=False,
-            repeat=False,
-            lease=lease,
-            digest=due.request_digest or "",
+        return replace(
+            job_of(Step.CHECK, due, lease, has_signature=False, repeat=False),
             request=ApiRequest("GET", f"{self.path}/{target}", b"", ""),
             operation=operation,
             tokens=tokens,
             probe=probe,
-            link_failures=due.link_failures,
             update=Update(target, operation.quiet(json.loads(body))),
         )
 

@@ -130,13 +130,9 @@ class Deliverer:
         self._sender.close()
 
     def _send(self, job: Job) -> tuple[Exchange, o.Outcome | None]:
-        assert job.request is not None, "a send has a request"
         assert job.operation is not None, "a send has an operation"
-        assert job.tokens is not None, "a send has tokens"
-        exchange = self._sender.send(
-            job.request, job.tokens, before_first_byte=lambda: self._check_lease(job)
-        )
-        if isinstance(exchange, Failure) and exchange.kind is FailureKind.LEASE_LOST:
+        exchange = self._ask(job)
+        if _lease_lost(exchange):
             return exchange, None
         return exchange, o.classify_send(
             exchange,
@@ -148,26 +144,24 @@ class Deliverer:
         )
 
     def _reissue(self, job: Job) -> tuple[Exchange, o.Outcome | None]:
-        assert job.request is not None, "a reissue has a request"
-        assert job.tokens is not None, "a reissue has tokens"
-        exchange = self._sender.send(
-            job.request, job.tokens, before_first_byte=lambda: self._check_lease(job)
-        )
-        if isinstance(exchange, Failure) and exchange.kind is FailureKind.LEASE_LOST:
+        exchange = self._ask(job)
+        if _lease_lost(exchange):
             return exchange, None
         return exchange, o.classify_reissue(exchange, pointer=job.pointer, rules=self._url_rules)
 
     def _check(self, job: Job) -> tuple[Exchange, o.Outcome | None]:
-        assert job.request is not None, "a check has a request"
-        assert job.tokens is not None, "a check has tokens"
         assert job.update is not None, "a check is of an update"
-        exchange = self._sender.send(
-            job.request, job.tokens, before_first_byte=lambda: self._check_lease(job)
-        )
-        if isinstance(exchange, Failure) and exchange.kind is FailureKind.LEASE_LOST:
+        exchange = self._ask(job)
+        if _lease_lost(exchange):
             return exchange, None
         patient = job.link_failures + 1 < LINK_TRIES
         return exchange, o.classify_check(exchange, server_id=job.update.target, patient=patient)
+
+    def _ask(self, job: Job) -> Exchange:
+        """The exchange with the API, given up before its first byte where the lease is gone."""
+        assert job.request is not None, f"a {job.step} has a request"
+        assert job.tokens is not None, f"a {job.step} has tokens"
+        return self._sender.send(job.request, job.tokens, before_first_byte=lambda: self._check_lease(job))
 
     def _check_lease(self, job: Job) -> None:
         # The drain lock is what keeps a second sender away. This look is the second line: it catches a claim
@@ -221,6 +215,10 @@ def unexplained(work: Work, error: BaseException, clock: Clock) -> Done:
     if not isinstance(work, Job):
         return unread(work, UNAVAILABLE, clock)
     return Finished(work, _unexpected(work, error), 0)
+
+
+def _lease_lost(exchange: Exchange) -> bool:
+    return isinstance(exchange, Failure) and exchange.kind is FailureKind.LEASE_LOST
 
 
 def _unexpected(job: Job, error: BaseException) -> o.Outcome:

@@ -14,12 +14,12 @@ from typing import Final
 from storage import claims, readiness
 from storage.claims import Lease
 from storage.database import Transaction
-from storage.guarded import from_ms, to_ms
+from storage.guarded import to_ms
 from storage.readiness import Due
 from storage.records import Detour, park_accepted, take_detour
 from sync.credentials import Tokens
 from sync.detours import Direct, ReissueCall
-from sync.job import Job
+from sync.job import Job, job_of
 from sync.policy import Step
 from sync.ways_out import NO_WAYS, URL_LOST, Stuck, Way, Ways, next_way
 
@@ -114,22 +114,8 @@ def direct(transaction: Transaction, due: Due) -> Direct | None:
 
 def accepted_job(step: Step, due: Due, lease: Lease) -> Job:
     """The job of an accepted entry."""
-    return Job(
-        step,
-        due.seq,
-        due.id,
-        due.kind,
-        due.attempts,
-        lease.attempt_n,
-        None if due.first_attempt_at is None else from_ms(due.first_attempt_at),
-        due.owner,
-        has_signature=True,
-        repeat=due.attempts > 0,
-        lease=lease,
-        digest=due.request_digest or "",
-        link_failures=due.link_failures,
-        stuck=_stuck(due),
-    )
+    job = job_of(step, due, lease, has_signature=True, repeat=due.attempts > 0)
+    return replace(job, stuck=_stuck(due))
 
 
 def _stuck(due: Due) -> Stuck:

@@ -22,7 +22,7 @@ from sync.clock import Clock
 from sync.credentials import Tokens
 from sync.detour_intake import Detours, accepted_job, direct
 from sync.gate import Host
-from sync.job import Job, Work
+from sync.job import Job, Work, job_of
 from sync.ledger import Ledger
 from sync.operations import UnknownKind, by_kind, is_repeatable
 from sync.policy import Step
@@ -255,18 +255,9 @@ class Intake:
             lease_until=self._lease_until(now),
             sent_as=tokens.owner,
         )
-        return Job(
-            Step.SEND,
-            due.seq,
-            due.id,
-            due.kind,
-            due.attempts,
-            lease.attempt_n,
-            None if due.first_attempt_at is None else from_ms(due.first_attempt_at),
-            due.owner,
-            has_signature=operation.has_signature,
-            repeat=due.request_digest is not None,
-            lease=lease,
+        repeat = due.request_digest is not None
+        return replace(
+            job_of(Step.SEND, due, lease, has_signature=operation.has_signature, repeat=repeat),
             digest=digest,
             request=request,
             operation=operation,
@@ -274,7 +265,6 @@ class Intake:
             tokens=tokens,
             tokens_proven=ledger.book.is_proven(transaction, tokens),
             probe=probe,
-            link_failures=due.link_failures,
         )
 
     def _lease_until(self, now: datetime) -> int:

@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from storage.claims import Lease
+from storage.guarded import from_ms
+from storage.readiness import Due
 from storage.records import Result
 from sync import outcome as o
 from sync.credentials import Tokens
@@ -65,6 +67,25 @@ class Job:
     pointer: str = ""  # where the answer to a reissue holds the URL
     direct: Direct | None = None  # an upload with the machine's own credentials
     update: Update | None = None  # a check: what is to be sent to which intervention
+
+
+def job_of(step: Step, due: Due, lease: Lease, *, has_signature: bool, repeat: bool) -> Job:
+    """What every job of an entry holds; what its step needs besides is for who claims it."""
+    return Job(
+        step,
+        due.seq,
+        due.id,
+        due.kind,
+        due.attempts,
+        lease.attempt_n,
+        None if due.first_attempt_at is None else from_ms(due.first_attempt_at),
+        due.owner,
+        has_signature=has_signature,
+        repeat=repeat,
+        lease=lease,
+        digest=due.request_digest or "",
+        link_failures=due.link_failures,
+    )
 
 
 @dataclass(frozen=True, slots=True)
