@@ -110,7 +110,7 @@ def mark_sending(
     moved = move(transaction, row, Event.SEND, reason=None, attempt_n=n, **changes, **sent)
     assert moved, "the row was read in this transaction"
     transaction.run(START_SEND, entry_seq=due.seq, n=n, step="send", started_at=now, sent_as=sent_as)
-    transaction.sends = control.count_send(transaction, now=now)
+    control.count_send(transaction, now=now)
     return Lease(owner, fence, n)
 
 

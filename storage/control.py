@@ -73,9 +73,12 @@ def clear(transaction: Transaction, key: str) -> bool:
     return bool(transaction.run(_CLEAR, wanted=key).rowcount)
 
 
-def count_send(transaction: Transaction, *, now: int) -> int:
-    """One more send is begun; how many that makes."""
-    return int(transaction.run(_COUNT_SEND, key=SENDS, value="1", at=now).fetchone()[0])
+def count_send(transaction: Transaction, *, now: int) -> None:
+    """One more send is begun, or an order is given that an older copy of the database would send against.
+
+    Once this is durable it is told beside the database, so that such a copy is noticed.
+    """
+    transaction.sends = int(transaction.run(_COUNT_SEND, key=SENDS, value="1", at=now).fetchone()[0])
 
 
 def wake(transaction: Transaction, *, now: int, forced: bool = False) -> int:

@@ -162,8 +162,8 @@ def check_current(known: witness.Seen, seen: witness.Seen, folder: StorageFolder
     if any(lost):
         raise DatabaseOutdated(
             f"{folder.database} is older than what was last seen of it: {lost.entries} captures and {lost.sends} sends "
-            "are not in it. Its log (-wal) was lost, or a copy was put in its place. Bring the right files back if you "
-            "know where they are; else recover, which holds back what may have been sent"
+            "or orders are not in it. Its log (-wal) was lost, or a copy was put in its place. Bring the right files "
+            "back if you know where they are; else recover, which holds back what may have been sent"
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, literal, select, text, update
 
-from storage import chains, history
+from storage import chains, control, history
 from storage.budget import FRESH
 from storage.claims import close_attempts
 from storage.database import Transaction
@@ -206,6 +206,8 @@ def hand_over(transaction: Transaction, ids: list[str], bundle: str, *, now: int
         n = history.note(transaction, row, outcome="HandedOver", reason=HANDED_OVER, detail=bundle, now=now)
         changes = {"reason": HANDED_OVER, "bundle": bundle, "attempt_n": n, "due_at": 0}
         move(transaction, row, Event.PARK, **changes, **freed(row))
+    if ids:
+        control.count_send(transaction, now=now)
 
 
 def in_bundle(transaction: Transaction, bundle: str) -> list[int]:
@@ -271,7 +273,6 @@ def take_back(transaction: Transaction, row: Held, *, now: int) -> None:
         change(transaction, row, **{**changes, "reason": chains.TARGET_DISCARDED}, **freed(row))
         return
     move(transaction, row, Event.RELEASE, **changes, **FRESH, **freed(row))
-    _hold_if_lost(transaction, row.id)
 
 
 def _hold_if_lost(transaction: Transaction, id: str) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import bindparam, func, or_, select, text
 
-from storage import chains, history
+from storage import chains, control, history
 from storage.budget import FRESH
 from storage.claims import close_attempts
 from storage.database import Transaction
@@ -202,6 +202,7 @@ def revise(
         transaction.cursor.execute("UPDATE signature SET name = ? WHERE entry_seq = ?", (image_name, row.seq))
     chains.refer(transaction, row.seq, references)
     restamp(transaction.cursor, row.seq)
+    control.count_send(transaction, now=now)
 
 
 def start_is_used(transaction: Transaction, before: Said, start_at: int | None) -> bool:

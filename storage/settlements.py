@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from storage import chains, history
+from storage import chains, control, history
 from storage.budget import FRESH, FRESH_LOOKS, FRESH_URL
 from storage.chains import TARGET_DISCARDED
 from storage.claims import Moment, Repeatable, rescue_one
@@ -146,6 +146,7 @@ def discard(transaction: Transaction, id: str, why: str, *, moment: Moment, repe
     n = history.note(transaction, row, outcome="Discarded", reason="discarded", now=moment.now)
     changes = {"reason": "discarded", "attempt_n": n, "due_at": 0, "presigned_url": None, "person_note": why}
     move(transaction, row, Event.DISCARD, **changes, **freed(row))
+    control.count_send(transaction, now=moment.now)
     if row.server_id is None:
         for seq in chains.needing(transaction, id):
             _park_child(transaction, seq)

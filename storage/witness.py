@@ -24,7 +24,7 @@ _KNOWN: Final = """
 
 
 class Seen(NamedTuple):
-    """The number of the last capture, and how many sends were begun."""
+    """The number of the last capture, and how many sends were begun, or orders given that stop or change one."""
 
     entries: int = 0
     sends: int = 0

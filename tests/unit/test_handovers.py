@@ -15,9 +15,10 @@ import pytest
 from storage import handovers, outbox
 from storage.database import Database
 from storage.digests import intact
-from storage.errors import StorageFull
+from storage.errors import DatabaseOutdated, StorageFull
 from storage.handovers import Became
 from storage.orders import resync
+from storage.schema import open_database
 from sync import revising
 from sync.bundle import handing
 from sync.bundle.errors import BundleConflict, BundleDamaged, BundleRefused, WrongSecret
@@ -27,7 +28,7 @@ from sync.capture import ImageLimits as Limits
 from sync.capture import Input, capture_in, check_input
 from sync.editing import read_changes
 from tests.support.builders import signature_png
-from tests.support.bundles import CLOCK, KEY, OTHER_KEY, given_away, taken_in
+from tests.support.bundles import CLOCK, KEY, NOON, OTHER_KEY, given_away, taken_in
 from tests.support.device import distinct_body
 from tests.support.scratch import NOON_MS, Scratch, entry_id
 
@@ -511,6 +512,26 @@ def test_what_comes_back_to_a_parent_that_was_given_up_is_held_for_a_person(
         with here.database.write() as transaction:
             resync(transaction, entry_id(2), now=NOON_MS, force=True)
     assert here.states()[2] == ("parked", "target_discarded")
+
+
+@pytest.mark.parametrize("order", ["export", "discard", "edit"])
+def test_older_copy_that_does_not_know_of_an_order_is_noticed(here: Box, file: Path, order: str) -> None:
+    """The copy of noon is put back after the export of one o'clock: it would send what another device sends."""
+    here.visit(1)
+    here.database.checkpoint()
+    noon = here.folder.database.read_bytes()
+    if order == "export":
+        given_away(here.database, file)
+    elif order == "discard":
+        here.discard(1)
+    else:
+        edited(here, 1, "companyId=7")
+    here.database.checkpoint()
+    here.database.close()
+    open_database(here.folder, new_id="", now=NOON).close()
+    here.folder.database.write_bytes(noon)
+    with pytest.raises(DatabaseOutdated):
+        open_database(here.folder, new_id="", now=NOON)
 
 
 def test_failure_to_write_a_bundle_again_takes_nothing_back(
