@@ -18,7 +18,7 @@ from storage.claims import close_attempts
 from storage.database import Transaction
 from storage.digests import FIXED, restamp, text_sha256
 from storage.errors import IdConflict
-from storage.guarded import ATTEMPT, ENTRY, PURGED, Held, change, freed, held, move
+from storage.guarded import ATTEMPT, ENTRY, PURGED, SIGNATURE, Held, change, freed, held, move
 from storage.lifecycle import Event, State
 from storage.outbox import NewEntry, put_in
 from storage.prepared import Prepared
@@ -150,6 +150,12 @@ _SET_BUNDLE: Final = Prepared(
     update(ENTRY)
     .where(ENTRY.c.id == bindparam("wanted"))
     .values(bundle=bindparam("of_bundle"), attempt_n=bindparam("new_n"))
+)
+
+_RENAME: Final = Prepared(
+    update(SIGNATURE)
+    .where(SIGNATURE.c.entry_seq == bindparam("wanted"), SIGNATURE.c.sha256 == bindparam("known_sha256"))
+    .values(name=bindparam("new_name"))
 )
 
 
@@ -360,9 +366,10 @@ def _overwrite(transaction: Transaction, row: Held, new: NewEntry) -> None:
     }
     change(transaction, row, **values)
     if new.signature is not None:  # an edit may have given the image, which is the same, another name
-        transaction.cursor.execute(
-            "UPDATE signature SET name = ? WHERE entry_seq = ?", (new.signature.name, row.seq)
-        )
+        image = new.signature
+        renamed = transaction.run(_RENAME, wanted=row.seq, known_sha256=image.sha256, new_name=image.name)
+        if renamed.rowcount != 1:
+            raise IdConflict(f"entry {new.id} has another image on this device than in the bundle")
     chains.refer(transaction, row.seq, new.references)
     restamp(transaction.cursor, row.seq)
 

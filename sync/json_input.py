@@ -32,12 +32,12 @@ class _Doubled(dict[str, Any]):
     names: tuple[str, ...] = ()
 
 
-def read_json(source: bytes) -> dict[str, Any]:
-    """The object that `source` (UTF-8, with or without a byte order mark, at most 1 MiB) holds.
+def read_json(source: bytes, *, most_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
+    """The object that `source` (UTF-8, with or without a byte order mark, at most `most_bytes`) holds.
 
     Raises: InputRefused with every problem that can be told before the fields are known.
     """
-    text = _decoded(source)
+    text = _decoded(source, most_bytes)
     try:
         root = json.loads(
             text,
@@ -60,11 +60,9 @@ def read_json(source: bytes) -> dict[str, Any]:
     return root
 
 
-def _decoded(source: bytes) -> str:
-    if len(source) > MAX_JSON_BYTES:
-        message = (
-            f"The JSON is larger than the {MAX_JSON_BYTES} bytes that are allowed. Is it the right file?"
-        )
+def _decoded(source: bytes, most_bytes: int) -> str:
+    if len(source) > most_bytes:
+        message = f"The JSON is larger than the {most_bytes} bytes that are allowed. Is it the right file?"
         raise InputRefused([Problem("$", "too_large", message)])
     # Some editors put a byte order mark in front; it is no part of the text.
     source = source.removeprefix(BOM_UTF8)

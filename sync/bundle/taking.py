@@ -18,16 +18,19 @@ from storage.reserve import keep_reserve
 from sync.bundle.contents import Head, Packed, read
 from sync.bundle.errors import BundleConflict, BundleDamaged, BundleNewer
 from sync.bundle.sealed_file import Lock, Opened
+from sync.capture import given_start
 from sync.clock import Clock
 from sync.credentials import is_owner
 from sync.errors import InputRefused
 from sync.image import SignatureImage
-from sync.json_input import read_json
+from sync.json_input import MAX_JSON_BYTES, read_json
 from sync.operations import UnknownKind, by_kind
 from sync.payload import check
 from sync.references import references
 
 _MOST_NAMED: Final = 20
+# A capture adds the image and the start to what it was given, and makes whole ids of the ends of them.
+_MOST_BODY_BYTES: Final = 4 * MAX_JSON_BYTES
 # Taken back, an entry is sent from here again. Who else may send it, nobody can see from here.
 TAKEN_BACK_WARNING: Final = (
     "These entries are sent from this device again. If the bundle was imported on another device too, both send them, "
@@ -167,7 +170,7 @@ def _as_new(transaction: Transaction, entry: Packed, owner: str | None) -> NewEn
             f"entry {entry.id} is of kind {entry.kind[:60]!r}, which this program does not know; update it first"
         ) from None
     try:
-        data = read_json(entry.payload.encode("utf-8", "surrogatepass"))
+        data = read_json(entry.payload.encode("utf-8", "surrogatepass"), most_bytes=_MOST_BODY_BYTES)
         problems = check(operation, data, None if entry.image is None else _image(entry))
     except InputRefused as refused:
         problems = list(refused.problems)
@@ -191,7 +194,7 @@ def _as_new(transaction: Transaction, entry: Packed, owner: str | None) -> NewEn
         input_digest=entry.input_digest,
         idempotency_key=entry.idempotency_key,
         captured_at=entry.captured_at,
-        start_at=entry.start_at,
+        start_at=given_start(operation, data),  # entries in doubt are found by it: never anybody's word
         clock_offset_ms=entry.clock_offset_ms,
         clock_suspect=entry.clock_suspect,
         owner=owner if owner is not None else entry.owner,

@@ -27,6 +27,7 @@ from sync.bundle.sealed_file import Sealer
 from sync.capture import ImageLimits as Limits
 from sync.capture import Input, capture_in, check_input
 from sync.editing import read_changes
+from sync.image import read_image
 from tests.support.builders import signature_png
 from tests.support.bundles import CLOCK, KEY, NOON, OTHER_KEY, given_away, taken_in
 from tests.support.device import distinct_body
@@ -193,6 +194,54 @@ def test_what_was_edited_there_comes_back_as_it_is_now(
     assert here.row(1)["owner"] == "bert"
     with here.database.read() as transaction:
         assert intact(transaction.cursor, here.seq(1))
+
+
+def test_another_image_than_the_one_that_left_does_not_come_back(
+    here: Box, there: Box, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sealed by somebody who has the key: the body would speak of an image that is not here."""
+    here.visit(1)
+    given_away(here.database, file)
+    taken_in(there.database, file)
+    other = read_image(signature_png(2), max_bytes=2**21, max_pixels=4_000_000)
+    whole = handing.Writer.entry
+
+    def forged(self: Any, entry: Any, image: Any) -> bytes:
+        facts = {"size": other.size_bytes, "sha256": other.sha256, "md5": other.md5, "data": other.data}
+        body = json.loads(entry.payload)
+        body["signature"]["size"] = other.size_bytes
+        return whole(self, replace(entry, payload=json.dumps(body)), replace(image, **facts))
+
+    monkeypatch.setattr(handing.Writer, "entry", forged)
+    given_away(there.database, tmp_path / "back", 2)
+    with pytest.raises(BundleConflict, match="another image"):
+        taken_in(here.database, tmp_path / "back")
+    assert here.states() == {1: PARKED}
+
+
+def test_largest_body_that_a_capture_takes_arrives(here: Box, there: Box, file: Path) -> None:
+    """The capture adds the image and the start to what it was given."""
+    body = distinct_body(1)
+    spare = 2**20 - len(json.dumps(body, separators=(",", ":")))
+    body["ruleIds"] += [10**15] * (spare // 17)
+    here._capture("unplanned-preventive", json.dumps(body, separators=(",", ":")), signature_png(1), 1)
+    given_away(here.database, file)
+    assert taken_in(there.database, file).count(Became.IMPORTED) == 1
+
+
+def test_start_is_read_from_the_body_and_not_believed(
+    here: Box, there: Box, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its start an entry in doubt is found at the server: another one would be taken for it, or none."""
+    here.visit(1)
+    start = here.row(1)["start_at"]
+    whole = handing.Writer.entry
+    monkeypatch.setattr(
+        handing.Writer, "entry", lambda self, entry, image: whole(self, replace(entry, start_at=1), image)
+    )
+    given_away(here.database, file)
+    taken_in(there.database, file)
+    assert there.row(1)["start_at"] == start
 
 
 @pytest.mark.parametrize(
