@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import bindparam, case, func, literal, select, text, update
 
 from storage.database import Transaction
-from storage.guarded import ENTRY
+from storage.guarded import ATTEMPT, ENTRY
 from storage.prepared import Prepared
 
 _NEXT_DUE: Final = Prepared(select(func.min(ENTRY.c.due_at)).where(text("due_at > 0")))
@@ -45,6 +45,17 @@ _SHIFT: Final = Prepared(
         lease_expires_at=ENTRY.c.lease_expires_at + bindparam("by"),
     )
 )
+# What got no answer may be carried out for a while yet, and others wait for that to be over: so its time moves as well.
+_LONGEST_UNANSWERED_MS: Final = 24 * 3_600_000
+_SHIFT_UNANSWERED: Final = Prepared(
+    update(ATTEMPT)
+    .where(
+        text("step = 'send'"),
+        text("(outcome IS NULL OR outcome IN ('Retryable', 'InDoubt', 'Interrupted'))"),
+        ATTEMPT.c.started_at + func.coalesce(ATTEMPT.c.duration_ms, 0) > bindparam("since"),
+    )
+    .values(started_at=ATTEMPT.c.started_at + bindparam("by"))
+)
 _FIRST_ATTEMPT: Final = Prepared(select(ENTRY.c.first_attempt_at).where(ENTRY.c.seq == bindparam("wanted")))
 _COUNT_WAITS: Final = Prepared(select(func.count()).select_from(ENTRY).where(text("due_at > 0")))
 
@@ -77,9 +88,13 @@ def forgive(transaction: Transaction, *, below: int) -> None:
     transaction.run(_FORGIVE, below=below)
 
 
-def shift_waits(transaction: Transaction, *, by_ms: int) -> None:
-    """Move every stored wait and age of unsettled entries by a jump of the wall clock, in milliseconds."""
+def shift_waits(transaction: Transaction, *, by_ms: int, now: int) -> None:
+    """Move every stored wait and age of unsettled entries by a jump of the wall clock, in milliseconds.
+
+    `now` is after the jump. The tries of the day before it that nobody answered move as well.
+    """
     transaction.run(_SHIFT, by=by_ms)
+    transaction.run(_SHIFT_UNANSWERED, by=by_ms, since=now - by_ms - _LONGEST_UNANSWERED_MS)
 
 
 def first_attempt_at(transaction: Transaction, seq: int) -> int | None:

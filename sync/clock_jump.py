@@ -48,7 +48,7 @@ def follow(transaction: Transaction, clock: Clock) -> float:
 
 def _shift(transaction: Transaction, by_ms: int, clock: Clock) -> None:
     now_ms = clock.now_ms()
-    waits.shift_waits(transaction, by_ms=by_ms)
+    waits.shift_waits(transaction, by_ms=by_ms, now=now_ms)
     for host, note in control.get_all(transaction, control.GATE).items():
         moved = gate.shifted(Gate.from_json(note), by_ms / 1000)
         control.put(transaction, control.GATE + host, moved.to_json(), now=now_ms)

@@ -235,6 +235,25 @@ def test_child_of_a_lost_parent_is_held_for_a_person(device: SandboxRig) -> None
     assert device.sandbox.state.edits() == []
 
 
+@pytest.mark.parametrize("jump", [{"hours": 3}, {"days": -400}])
+def test_no_jump_of_the_clock_lets_a_change_overtake_one_without_an_answer(
+    tmp_path: Path, jump: dict[str, float]
+) -> None:
+    """The network is back, and the first thing that it brings is the right time."""
+    with sandboxed(tmp_path) as rig:
+        visit, first, verdict = chain(rig)
+        rig.sandbox.faults.add(faults.lost_answer("preventive"))
+        rig.sync()
+        rig.time.jumps(**jump)
+        rig.time.passes(40)
+        rig.sync(forced=True)
+        assert [rig.entry(id)["state"] for id in (visit, first, verdict)] == ["done", "done", "pending"]
+        rig.time.passes(90)
+        rig.sync()
+        assert rig.entry(verdict)["state"] == "done"
+        assert_in_order(rig.sandbox, [visit, first, verdict])
+
+
 def test_change_waits_until_one_without_an_answer_can_no_longer_come_after_it(tmp_path: Path) -> None:
     """The server was slow over the first correction; sent again it is through at once, and its ghost is still about."""
     with sandboxed(tmp_path) as rig:
