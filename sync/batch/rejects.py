@@ -36,8 +36,8 @@ class Rejects:
         self.path = path
         self.count = 0
         self._done = False
-        self._part = path.with_name(path.name + ".part")
         try:
+            self._part = path.with_name(path.name + ".part")
             _check_place(path)
             _check_place(self._part)
             with suppress(FileNotFoundError):

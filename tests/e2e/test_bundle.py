@@ -231,6 +231,15 @@ def test_dry_run_of_an_export_hands_nothing_over(here: Device, tmp_path: Path) -
     assert os.listdir(tmp_path) == ["here"] or not (tmp_path / "x").exists()
 
 
+@pytest.mark.parametrize("name", [".", "/", ""])
+def test_folder_is_no_file_to_export_to(here: Device, secret: str, name: str) -> None:
+    here.capture_many(1)
+    for order in (("--csv",), ("--passphrase-file", secret)):
+        ended = run(here, "export", "-o", name, *order, "--json")
+        assert (ended.code, ended.error["code"]) == (2, "usage"), order
+    assert states(here) == {"pending": 1}
+
+
 def test_selection_of_an_export_is_by_name_kind_or_owner(here: Device, secret: str, tmp_path: Path) -> None:
     first, second, third = here.capture_many(3)
     run(here, "edit", third, "--owner", "bert")

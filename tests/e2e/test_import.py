@@ -262,6 +262,8 @@ def test_order_that_cannot_be_carried_out_is_one_error_and_stores_nothing(tablet
         ((good, "--owner", ""), "input_refused", "owner_invalid"),
         ((good, "--images", "nowhere"), "input_refused", "images_not_found"),
         ((good, "--rejects", good), "input_refused", "rejects_not_possible"),
+        ((good, "--rejects", "."), "input_refused", "rejects_not_possible"),
+        ((good, "--rejects", "/"), "input_refused", "rejects_not_possible"),
         (
             (good, "--rejects", str(tablet.folder / "no" / "where.csv")),
             "input_refused",

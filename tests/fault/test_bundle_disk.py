@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,21 @@ def order(tablet: Tablet, *arguments: str) -> Ended:
 
 def states(tablet: Tablet) -> set[str]:
     return {str(entry["state"]) for entry in tablet.entries()}
+
+
+def test_key_that_a_full_stick_does_not_take_is_not_there(here: Tablet, small: Path) -> None:
+    """An empty file would stand in the way of the next try, and look like a key."""
+    filler = small / "holiday"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    key = small / "office.key"
+    for code in ("storage_full", "storage_full"):
+        ended = here.run("export", "--new-key", str(key), "--json")
+        assert (ended.code, ended.error["code"]) == (9, code)
+        assert not key.exists()
+    filler.unlink()
+    assert here.run("export", "--new-key", str(key), "--json").code == 0
 
 
 def test_export_to_a_full_stick_takes_everything_back(here: Tablet, small: Path) -> None:

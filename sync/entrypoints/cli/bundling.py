@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
@@ -203,6 +203,8 @@ def export(
             raise _usage("give either IDs or a selection", _EXPORT_HELP)
         if output is None:
             raise _usage("say where to: -o FILE", _EXPORT_HELP)
+        if not output.name:
+            raise _usage(f"{output} is a folder; name a file in it", _EXPORT_HELP)
         secret = Secret(passphrase_file, passphrase_stdin, key_file)
         if as_csv:
             if ids or selected or secret.given or dry_run or again is not None:
@@ -280,10 +282,16 @@ def _make_key(path: Path, *, as_json: bool) -> None:
 
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{new_key().text.reveal()}\n")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(f"{new_key().text.reveal()}\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            # Nobody has used it yet, and half a key would stand in the way of the next try.
+            with suppress(OSError):
+                path.unlink()
+            raise
     except FileExistsError:
         raise Failed(
             Exit.REFUSED,
