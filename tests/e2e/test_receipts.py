@@ -35,6 +35,7 @@ def test_receipts_answer_for_each_id_after_the_payloads_are_gone(device: Device,
     pruned = device.json("db", "prune", "--done-before", "0s")
     assert pruned == {"schema": 1, "removed": 3, "kept": 0, "dry_run": False}
     assert device.json("list") == []
+    assert "fieldsync receipts" in device.run("list").stderr
     for id, was in zip(ids, before, strict=True):
         (proof,) = device.json("receipts", id[-8:])["receipts"]
         assert proof["removed_at"]

@@ -32,7 +32,8 @@ def lose(device: Device, sandbox: Sandbox, *, stored: bool) -> str:
     """One capture whose answer is lost; parked for a person."""
     sandbox.faults.add(faults.answer("unplanned", 504, after=stored))
     (id,) = device.capture_many(1, first=len(sandbox.state.journal.requests()) + 1)
-    assert device.run("sync").returncode == 3
+    ended = device.run("sync")
+    assert (ended.returncode, "fieldsync list --needs-action" in ended.stderr) == (3, True)
     return id
 
 

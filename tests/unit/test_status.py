@@ -231,6 +231,8 @@ def test_entry_in_doubt_wants_attention(scratch: Scratch, looked: Look) -> None:
     doubtful(scratch, 1)
     found = looked()
     assert (found.level, found.document["in_doubt"], found.document["waiting"]) == (Level.ATTENTION, 1, 0)
+    assert "looked up by itself" in status_text(found)
+    assert "oldest" not in status_text(found)
     assert "not clear yet whether it arrived. Nothing is lost." in found.document["headline"]
     assert problems(found)[0][:2] == ("answer_late", 1)
 

@@ -43,10 +43,7 @@ def sync(debug: bool, wait: bool, force: bool, as_json: bool) -> None:
     """Deliver what is due, once, in the foreground. Beside a running worker: ask it, and follow what it does."""
     with reported(as_json=as_json, debug=debug):
         summary, exit_code = _sync(wait=wait, force=force, as_json=as_json)
-        if as_json:
-            click.echo(json.dumps(summary))
-        else:
-            click.echo(_sentence(summary))
+        _tell(summary, exit_code, as_json)
     sys.exit(exit_code)
 
 
@@ -188,14 +185,22 @@ def _exit_code(settings: Settings, database: Database, clock: Clock, summary: di
 
 
 def _leave(summary: dict[str, Any], exit_code: Exit, as_json: bool) -> None:
-    click.echo(json.dumps(summary) if as_json else _sentence(summary))
+    _tell(summary, exit_code, as_json)
     sys.stdout.flush()
+    sys.stderr.flush()
     os._exit(exit_code)
+
+
+def _tell(summary: dict[str, Any], exit_code: Exit, as_json: bool) -> None:
+    click.echo(json.dumps(summary) if as_json else _sentence(summary))
+    if exit_code is Exit.NEEDS_PERSON and not as_json:
+        click.echo("next: fieldsync list --needs-action", err=True)
 
 
 def _sentence(summary: dict[str, Any]) -> str:
     parts = [f"{summary['delivered']} delivered"]
-    for name, words in (("waiting", "waiting"), ("in_doubt", "in doubt"), ("needs_action", "need a person")):
+    need = "needs a person" if summary["needs_action"] == 1 else "need a person"
+    for name, words in (("waiting", "waiting"), ("in_doubt", "in doubt"), ("needs_action", need)):
         if summary[name]:
             parts.append(f"{summary[name]} {words}")
     why = f" (stopped: {summary['stopped_by']})" if summary["stopped_by"] else ""

@@ -111,6 +111,7 @@ def list_entries(
         from storage.errors import EntryNotFound
         from storage.folder import StorageFolder
         from storage.queries import Narrowed, reading
+        from storage.receipts import receipts
         from sync.entrypoints.cli import telling
 
         if by_cause and not needs_action:
@@ -125,6 +126,7 @@ def list_entries(
 
             by_kind(kind)  # it is none, and may be no text at all
         found: list[Any] = []
+        before = False
         causes = needs_action and (by_cause or not as_json)
         with reading(StorageFolder(read_basics(os.environ).storage_dir)) as reader:
             if reader is None:
@@ -138,6 +140,7 @@ def list_entries(
                     if causes
                     else reader.entries(**narrowed._asdict(), needs_action=needs_action, limit=limit)
                 )
+                before = not (found or as_json) and next(receipts(reader), None) is not None
         if kind is not None and not found:
             # Nothing found for a misspelt kind would read as "all is well".
             from sync.operations import by_kind
@@ -154,7 +157,13 @@ def list_entries(
                 click.echo(next_page, err=True)
         else:
             is_narrowed = states or kind or needs_action or since is not None or after_id
-            click.echo("no entry fits" if is_narrowed else "no entries: nothing was captured yet", err=True)
+            click.echo("no entry fits" if is_narrowed else _empty(before), err=True)
+
+
+def _empty(delivered_before: bool) -> str:
+    if delivered_before:
+        return "no entries: what was captured is delivered and removed; next: fieldsync receipts"
+    return "no entries: nothing was captured yet"
 
 
 def _causes(reader: Reader, narrowed: Narrowed) -> list[Group]:

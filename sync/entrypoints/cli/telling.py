@@ -61,7 +61,7 @@ def _numbers(told: Mapping[str, Any]) -> list[tuple[str, str]]:
     waiting = ", ".join(
         f"{counts[state]} {state}" for state in ("pending", "sending", "accepted") if counts[state]
     )
-    if told["oldest_waiting_s"] is not None:
+    if told["oldest_waiting_s"] is not None and told["waiting"]:
         waiting += f"{'; ' if waiting else ''}oldest {_span(told['oldest_waiting_s'])}"
     needs = ", ".join(f"{counts[state]} {state}" for state in ("parked", "dead") if counts[state])
     owed = [("signature owed", f"{told['signature_owed']} (on the server, image still here)")]
@@ -72,6 +72,10 @@ def _numbers(told: Mapping[str, Any]) -> list[tuple[str, str]]:
         *(owed if told["signature_owed"] else []),
         ("done", str(counts["done"])),
     ]
+
+
+def _nothing_due(told: Mapping[str, Any]) -> str:
+    return "nothing is due; what is in doubt is looked up by itself" if told["in_doubt"] else "nothing is due"
 
 
 def _surroundings(told: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -85,7 +89,7 @@ def _surroundings(told: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows += [
         ("server", online),
         ("last success", told["last_success_at"] or "none yet"),
-        ("next try", told["next_due_at"] or "nothing is due"),
+        ("next try", told["next_due_at"] or _nothing_due(told)),
         ("worker", running if worker is None else f"process {worker['pid']} since {worker['since']}"),
     ]
     drain = told["drain"]
