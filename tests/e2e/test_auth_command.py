@@ -52,7 +52,7 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
 def test_tokens_from_standard_input_are_stored_in_every_form(tablet: Tablet, form: str) -> None:
     (line,) = answered(tablet.run("auth", "set", "--json", stdin=form))
-    expires_at = datetime.fromtimestamp(LATE, UTC).isoformat().replace("+00:00", "Z")
+    expires_at = datetime.fromtimestamp(LATE, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     assert line == {"owner": "77", "state": "ok", "expires_at": expires_at}
     assert answered(tablet.run("auth", "status", "--json")) == [line]
 

@@ -91,7 +91,8 @@ def _from_stdin() -> tuple[str, str]:
         lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) != 2:
         raise _refused(
-            "standard input holds neither a sign-in answer as JSON nor two lines with the two tokens"
+            "standard input holds neither the API's sign-in answer, JSON with accessToken and sessionToken, "
+            "nor two lines with the two tokens"
         )
     return lines[0], lines[1]
 
@@ -116,15 +117,14 @@ def auth_status(debug: bool, as_json: bool) -> None:
 
 def _print_status(as_json: bool) -> None:
     from config.basics import read_basics
+    from sync.explain import iso
 
     known = read_basics(os.environ).credentials().status(datetime.now(UTC))
     lines = [
         {
             "owner": each.owner,
             "state": each.state,
-            "expires_at": None
-            if each.expires_at is None
-            else each.expires_at.isoformat().replace("+00:00", "Z"),
+            "expires_at": None if each.expires_at is None else iso(each.expires_at),
         }
         for each in known
     ]
