@@ -148,7 +148,11 @@ _OURS: Final = {
         "If the server was wrong and is put right, send it again: fieldsync resync {id}",
         command="fieldsync list --state dead",
     ),
-    "target_missing": _held(_LOOK, "If it is there again, send it again: fieldsync resync {id}"),
+    "target_missing": _held(
+        _LOOK,
+        "If it changes another one, say which, then let it go on: fieldsync edit {id} --target SERVER_ID",
+        "If it is there again, send it again: fieldsync resync {id}",
+    ),
     "local_fault": _held(_LOOK, _AGAIN, _SUPPORT),
     "conflict": _held(_LOOK, _ARRIVED, _NOT_ARRIVED, _SUPPORT),
     "answer_unusable": _held(
