@@ -54,6 +54,7 @@ class Held:
     state: State
     stage: State | None
     reason: str | None
+    creates: bool
     has_signature: bool
     attempts: int
     attempt_n: int
@@ -90,6 +91,7 @@ def _held(row: Any) -> Held:
     values = dict(zip(_HELD_COLUMNS, row, strict=True))
     values["state"] = State(values["state"])
     values["stage"] = State(values["stage"]) if values["stage"] else None
+    values["creates"] = bool(values["creates"])
     values["has_signature"] = bool(values["has_signature"])
     values["certainly_created"] = bool(values["certainly_created"])
     return Held(**values)

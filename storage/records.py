@@ -75,18 +75,11 @@ _ID_TAKEN: Final = Prepared(
         ENTRY.c.seq != bindparam("but"),
     )
 )
-_CREATES: Final = Prepared(select(ENTRY.c.creates).where(ENTRY.c.seq == bindparam("wanted")))
-
 
 _ADOPTING: Final = (State.IN_DOUBT, State.PENDING, State.PARKED, State.SENDING)
 _EDITED_SINCE: Final = Prepared(
     select(REVISION.c.id)
-    .join(ENTRY, ENTRY.c.seq == REVISION.c.entry_seq)
-    .where(
-        REVISION.c.entry_seq == bindparam("wanted"),
-        REVISION.c.n > bindparam("attempt_n"),
-        ENTRY.c.creates == 1,
-    )
+    .where(REVISION.c.entry_seq == bindparam("wanted"), REVISION.c.n > bindparam("attempt_n"))
     .limit(1)
 )
 
@@ -139,7 +132,7 @@ def record_accepted(
         # Also while a later attempt is under way: what that one brings is then a second receipt, for a person to see.
         and row.state in _ADOPTING
     )
-    taken = created_by_another(transaction, seq, answer.server_id) is not None
+    taken = created_by_another(transaction, row, answer.server_id) is not None
     # The record at the server says what the entry said then. Sending what it says now would make a second one.
     overtaken = not (mine or evidence) and _said_otherwise(transaction, row, lease.attempt_n)
     known = mine or evidence or (overtaken and row.has_signature)
@@ -197,7 +190,7 @@ def record_accepted(
 
 def _said_otherwise(transaction: Transaction, row: Held, attempt_n: int) -> bool:
     """Whether this attempt sent what a new intervention said before a person edited it, and its id is not known."""
-    if row.server_id is not None or row.state not in _ADOPTING:
+    if not row.creates or row.server_id is not None or row.state not in _ADOPTING:
         return False
     return transaction.run(_EDITED_SINCE, wanted=row.seq, attempt_n=attempt_n).fetchone() is not None
 
@@ -222,11 +215,12 @@ def _take_url(transaction: Transaction, row: Held, answer: Answer, now: int) -> 
     )
 
 
-def created_by_another(transaction: Transaction, seq: int, server_id: int) -> str | None:
-    """The id of the entry that made this record at the server, where it is not `seq` and that creates one."""
-    (creates,) = transaction.run(_CREATES, wanted=seq).fetchone()
-    row = transaction.run(_ID_TAKEN, wanted=server_id, but=seq).fetchone() if creates else None
-    return None if row is None else str(row[0])
+def created_by_another(transaction: Transaction, row: Held, server_id: int) -> str | None:
+    """The id of the entry that made this record at the server, where it is not `row` and that creates one."""
+    if not row.creates:
+        return None
+    other = transaction.run(_ID_TAKEN, wanted=server_id, but=row.seq).fetchone()
+    return None if other is None else str(other[0])
 
 
 def _park_sent(transaction: Transaction, row: Held, now: int, reason: str) -> None:

@@ -16,6 +16,7 @@ from storage.database import Transaction
 from storage.digests import intact, restamp
 from storage.errors import EntryNotFound
 from storage.guarded import ENTRY, Held, change, freed, held
+from storage.handovers import HANDED_OVER
 from storage.lifecycle import FINAL, State
 from storage.prepared import Prepared
 from storage.readiness import OF_OWNER
@@ -27,7 +28,6 @@ FINISHED: Final = "finished"
 ARRIVED: Final = "arrived"
 PERHAPS_ARRIVED: Final = "perhaps_arrived"
 DAMAGED: Final = "damaged"
-HANDED_OVER: Final = "handed_over"
 
 _OWNER: Final = Prepared(select(ENTRY.c.owner).where(ENTRY.c.seq == bindparam("wanted")))
 _NOT_FINAL: Final = Prepared(

@@ -87,7 +87,6 @@ class Aim:
     chain_key: str | None
 
 
-_CREATES: Final = Prepared(select(ENTRY.c.creates).where(ENTRY.c.seq == bindparam("wanted")))
 _TOLD: Final = Prepared(select(RECEIPT.c.id).where(RECEIPT.c.entry_seq == bindparam("wanted")).limit(1))
 _LAST_UNANSWERED: Final = Prepared(
     select(func.max(ATTEMPT.c.started_at + func.coalesce(ATTEMPT.c.duration_ms, 0))).where(
@@ -136,11 +135,10 @@ def obstacle(transaction: Transaction, id: str, *, now: int, settle_ms: int) -> 
         raise EntryNotFound(f"no entry {id}")
     if (code := in_the_way(row, now)) is not None:
         return code
-    (creates,) = transaction.run(_CREATES, wanted=row.seq).fetchone()
-    if creates and transaction.run(_TOLD, wanted=row.seq).fetchone() is not None:
+    if row.creates and transaction.run(_TOLD, wanted=row.seq).fetchone() is not None:
         # An answer came that named a record, whatever became of the entry since.
         return PERHAPS_ARRIVED
-    if not creates:
+    if not row.creates:
         # An update is sent again without a look at the server, so its old body may still be on its way.
         (last,) = transaction.run(_LAST_UNANSWERED, wanted=row.seq).fetchone()
         if last is not None and abs(now - last) < settle_ms:

@@ -37,7 +37,7 @@ def arrived(
     target = sent_update(transaction, row.seq).target
     if target not in (None, server_id):
         raise IllegalTransition(f"it changes {target}, and not {server_id}")
-    other = created_by_another(transaction, row.seq, server_id)
+    other = created_by_another(transaction, row, server_id)
     if other is not None:
         raise _refusal(row, f"cannot be {server_id} there: the server made that of entry {other}")
     found = Event.FOUND if row.has_signature else Event.FOUND_COMPLETE

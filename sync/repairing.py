@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from storage import control, repairs
+from storage import control, handovers, repairs
 from storage.database import Database
 from storage.locks import FileLock
 from storage.queries import Reader
@@ -20,7 +20,7 @@ WHY: Final = {
     repairs.FINISHED: "it is finished",
     repairs.ARRIVED: "the server has it already; only its signature is missing, and that needs no sign-in",
     repairs.PERHAPS_ARRIVED: "it was sent under its owner's name and may have arrived; settle that first",
-    repairs.HANDED_OVER: "it was handed over in a bundle, and goes from there",
+    handovers.HANDED_OVER: "it was handed over in a bundle, and goes from there",
     repairs.DAMAGED: "what is stored is not what was captured",
 }
 

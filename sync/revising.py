@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from storage import control, repairs, revisions
+from storage import control, handovers, repairs, revisions
 from storage.database import Database, Transaction
 from storage.lifecycle import State
 from storage.locks import FileLock
@@ -33,7 +33,7 @@ WHY: Final = {
     repairs.FINISHED: "it is finished; what the server has is changed by an update of its own",
     repairs.ARRIVED: "the server has it already; what it has there is changed by an update of its own",
     repairs.PERHAPS_ARRIVED: "it was sent and may have arrived as it is; settle that first (fieldsync settle)",
-    repairs.HANDED_OVER: "it was handed over in a bundle, and goes from there as it was",
+    handovers.HANDED_OVER: "it was handed over in a bundle, and goes from there as it was",
     repairs.DAMAGED: "what is stored is not what was captured",
     revisions.MAY_STILL_ARRIVE: "it was sent moments ago, and what got no answer may still be carried out after what "
     "is sent next; try again in two minutes",
