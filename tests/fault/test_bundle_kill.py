@@ -5,10 +5,7 @@ What is written reaches the file only when it is flushed: each death also leaves
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -19,45 +16,16 @@ from storage.orders import resync
 from sync.bundle.errors import BundleRefused
 from tests.support.bundles import given_away, taken_in
 from tests.support.dying_bundle import EXPORT_POINTS, IMPORT_POINTS
+from tests.support.mortals import Mortals
 from tests.support.scratch import NOON_MS, entry_id
 from tests.unit.test_handovers import PARKED, PENDING, Box
 
 NUMBERS = (1, 2, 3)
 
 
-class Mortals:
-    """Makes processes that die where they are told."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.dying_bundle"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def die(self, root: Path, do: str, path: Path, at: str, number: int) -> bool:
-        """Whether the process reached that point and died there; False when it finished before."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        order = {"root": str(root), "do": do, "path": str(path), "at": at, "number": number}
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
-        assert answer["died"] or answer["code"] == 0, answer
-        return bool(answer["died"])
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(30)
-        self._process.stdout.close()
-
-
 @pytest.fixture(scope="module")
 def mortals() -> Iterator[Mortals]:
-    made = Mortals()
+    made = Mortals("dying_bundle")
     yield made
     made.close()
 
@@ -97,7 +65,7 @@ def test_export_that_dies_leaves_no_entry_that_two_devices_send(
         place.mkdir()
         here_root, there_root = boxes(origin, place)
         file = place / "monday.bundle"
-        died = mortals.die(here_root, "export", file, at, number)
+        died = mortals.die(here_root, at, number, do="export", path=str(file))
         here, there = opened(here_root), opened(there_root)
         states = set(here.states().values())
         assert len(states) == 1, "all of them or none"
@@ -143,7 +111,7 @@ def test_import_that_dies_is_made_good_by_the_next(
         here = opened(here_root)
         file = place / "monday.bundle"
         given_away(here.database, file)
-        died = mortals.die(there_root, "import", file, at, number)
+        died = mortals.die(there_root, at, number, do="import", path=str(file))
         there = opened(there_root)
         assert there.sendable() in (set(), set(NUMBERS)), "all of a bundle or nothing"
         taken_in(there.database, file)

@@ -15,7 +15,8 @@ import pytest
 from sync import commands, settling
 from sync.sandbox import faults
 from sync.sandbox.server import Sandbox
-from tests.support.dying_drain import COMMIT_POINTS, WIRE_POINTS
+from tests.support.death import COMMIT_POINTS
+from tests.support.dying_drain import WIRE_POINTS
 from tests.support.mortals import Field, Mortals, finish
 from tests.support.rig import SandboxRig, sandboxed
 
@@ -33,7 +34,7 @@ def device(tmp_path: Path) -> Iterator[SandboxRig]:
 
 @pytest.fixture(scope="module")
 def mortals() -> Iterator[Mortals]:
-    made = Mortals()
+    made = Mortals("dying_drain")
     yield made
     made.close()
 

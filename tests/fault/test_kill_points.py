@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from sync.sandbox.server import Sandbox
-from tests.support.dying_drain import COMMIT_POINTS, WIRE_POINTS
+from tests.support.death import COMMIT_POINTS
+from tests.support.dying_drain import WIRE_POINTS
 from tests.support.mortals import Field, Mortals, finish
 from tests.support.rig import assert_delivered_once, image_of, keys
 
@@ -25,7 +26,7 @@ HELD = ("parked", "in_doubt")
 
 @pytest.fixture(scope="module")
 def mortals() -> Iterator[Mortals]:
-    made = Mortals()
+    made = Mortals("dying_drain")
     yield made
     made.close()
 

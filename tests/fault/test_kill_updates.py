@@ -5,18 +5,16 @@ As in `test_kill_points.py`: SIGKILL around each commit and each exchange, then 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sync.sandbox import faults
 from sync.sandbox.rows import iso
 from sync.sandbox.server import Sandbox
-from tests.support.dying_drain import COMMIT_POINTS
+from tests.support.death import COMMIT_POINTS
 from tests.support.mortals import Field, Mortals, finish
 from tests.support.rig import SandboxRig
 
@@ -27,7 +25,7 @@ POINTS = (*COMMIT_POINTS, "before-post", "after-post")
 
 @pytest.fixture(scope="module")
 def mortals() -> Iterator[Mortals]:
-    made = Mortals()
+    made = Mortals("dying_drain")
     yield made
     made.close()
 
@@ -45,21 +43,6 @@ def planned(sandbox: Sandbox, *, description: str, hours_ago: float) -> None:
     sandbox.state.add_row({"id": TARGET, "description": description, "createdAt": at, "updatedAt": at})
 
 
-def deaths(
-    field: Field, mortals: Mortals, at: str, row: Callable[[], None], **sync: Any
-) -> Iterator[SandboxRig]:
-    """The left-behind outbox of each death at this kind of point, the server as `row` makes it."""
-    for number in count(1):
-        row()
-        rig = field.after_death(mortals, at, number, **sync)
-        if rig is None:
-            return
-        try:
-            yield rig
-        finally:
-            rig.close()
-
-
 @pytest.mark.parametrize("at", POINTS)
 def test_every_death_between_the_look_and_the_answer_ends_with_one_mail(
     tmp_path: Path, sandbox: Sandbox, mortals: Mortals, at: str
@@ -72,7 +55,7 @@ def test_every_death_between_the_look_and_the_answer_ends_with_one_mail(
     row()
     field = Field(tmp_path, sandbox, lambda rig: [rig.update("preventive-update", str(TARGET), **BODY)])
     died = 0
-    for died, rig in enumerate(deaths(field, mortals, at, row, conflict_after_s=0.0), 1):
+    for died, rig in enumerate(field.deaths_at(mortals, at, row, conflict_after_s=0.0), 1):
         finish(rig)
         assert rig.counts() == {"done": 1}, f"{at} {died}: {rig.entry(field.ids[0])}"
         edits = [each["body"] for each in sandbox.state.edits()]
@@ -104,7 +87,7 @@ def test_every_death_after_a_lost_answer_sends_no_second_mail(
         planned(sandbox, description=BODY["description"], hours_ago=0)
 
     died = 0
-    for died, rig in enumerate(deaths(field, mortals, at, row, settle_s=0.0, lookup_gap_s=0.0), 1):
+    for died, rig in enumerate(field.deaths_at(mortals, at, row, settle_s=0.0, lookup_gap_s=0.0), 1):
         finish(rig)
         assert rig.counts() == {"done": 1}, f"{at} {died}: {rig.entry(field.ids[0])}"
         edits = [each["body"] for each in sandbox.state.edits()]

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from storage.database import Database
 from sync.entrypoints.cli.main import main
-from tests.support.dying_drain import Death, _Connection
+from tests.support.death import Death, around_commits
 
 if __name__ == "__main__":
     point, number, file = sys.argv[1:]
-    connect = Database._connect
-    death = Death(point, int(number))
-    Database._connect = lambda self: _Connection(connect(self), death)  # type: ignore[method-assign]
+    around_commits(Death(point, int(number)))
     sys.argv = ["fieldsync", "import", file]
     main()

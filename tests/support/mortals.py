@@ -16,21 +16,21 @@ from tests.support.rig import FakeTime, SandboxRig
 
 
 class Mortals:
-    """Makes processes that drain once and die where they are told."""
+    """Makes processes that do what `program` does and die where they are told."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.dying_drain"],
+            [sys.executable, "-m", f"tests.support.{program}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def die(self, root: Path, settings: dict[str, Any], at: str, number: int) -> bool:
+    def die(self, root: Path, at: str, number: int, **more: Any) -> bool:
         """Whether the process reached that point and died there; False when it finished before."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        order = {"root": str(root), "settings": settings, "at": at, "number": number}
+        order = {"root": str(root), "at": at, "number": number, **more}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
@@ -67,16 +67,26 @@ class Field:
             "upload.allow_insecure_loopback": True,
             **{f"sync.{name}": value for name, value in sync.items()},
         }
-        if not mortals.die(root, settings, at, number):
+        if not mortals.die(root, at, number, settings=settings):
             return None
         named = {f"sync__{name}": value for name, value in sync.items()}
         return SandboxRig(root, self.sandbox, FakeTime(), **named)
 
     def deaths(self, mortals: Mortals, at: str, *, honour_keys: bool, **sync: Any) -> Iterator[SandboxRig]:
         """The left-behind outbox of each death at this kind of point, the server fresh each time."""
-        for number in count(1):
+
+        def fresh() -> None:
             self.sandbox.reset()
             self.sandbox.state.set_options({"honour_keys": honour_keys})
+
+        return self.deaths_at(mortals, at, fresh, **sync)
+
+    def deaths_at(
+        self, mortals: Mortals, at: str, fresh: Callable[[], None], **sync: Any
+    ) -> Iterator[SandboxRig]:
+        """The same, with the server as `fresh` makes it."""
+        for number in count(1):
+            fresh()
             rig = self.after_death(mortals, at, number, **sync)
             if rig is None:
                 return
