@@ -82,7 +82,8 @@ DOWNWARDS = (
     "storage.errors",
 )
 
-# Facts in, decision out: no clock, no network, no disk, no threads, no randomness of their own.
+# Facts in, decision out: no clock, no network, no disk, no threads, no randomness of their own. Besides these every
+# module whose first lines say that it is pure.
 PURE = (
     "storage.lifecycle",
     "storage.verdicts",
@@ -372,7 +373,11 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         walk(module, ())
 
 
-@pytest.mark.parametrize("module", PURE)
+def says_that_it_is_pure(module: str) -> bool:
+    return re.search(r"\bPure\b", ast.get_docstring(tree(module)) or "") is not None
+
+
+@pytest.mark.parametrize("module", sorted({*PURE, *filter(says_that_it_is_pure, modules())}))
 def test_module_that_decides_touches_nothing(module: str) -> None:
     wrong = [
         each for each in imports(module) if not each.for_types and each.imported.split(".")[0] in WORLDLY
