@@ -32,18 +32,26 @@ class Waited(NamedTuple):
 
 
 class OwnAnswer(NamedTuple):
-    """What the server, or a person (`status` 0), once said of an intervention to this device; `at` by its clock."""
+    """What the server, or a person (`status` 0), once said of an intervention to this device; `at` by its clock.
+
+    `offset_ms` is how far the server's clock was ahead of that then; None where it was not known.
+    """
 
     answer: str
     at: int
     status: int
+    offset_ms: int | None
 
 
 class OwnUpload(NamedTuple):
-    """An entry that made the intervention and has a signature: whether that is on its way, or when it was stored."""
+    """An entry that made the intervention and has a signature: whether that is on its way, or when it was stored.
+
+    `offset_ms` as in `OwnAnswer`.
+    """
 
     under_way: bool
     uploaded_at: int | None
+    offset_ms: int | None
 
 
 _WAITED: Final = Prepared(
@@ -59,11 +67,15 @@ _WAITED: Final = Prepared(
         ENTRY.c.last_sent_server_at,
     ).where(ENTRY.c.seq == bindparam("wanted"))
 )
+# The clock may have been put right since: how far it was off is told by the send.
+_OFFSET_THEN: Final = ENTRY.c.last_sent_server_at - ENTRY.c.last_sent_at
 _ANSWERS: Final = Prepared(
-    select(RECEIPT.c.answer, RECEIPT.c.at, RECEIPT.c.status).where(RECEIPT.c.server_id == bindparam("wanted"))
+    select(RECEIPT.c.answer, RECEIPT.c.at, RECEIPT.c.status, _OFFSET_THEN)
+    .join(ENTRY, ENTRY.c.seq == RECEIPT.c.entry_seq)
+    .where(RECEIPT.c.server_id == bindparam("wanted"))
 )
 _UPLOADS: Final = Prepared(
-    select(ENTRY.c.state == "accepted", ENTRY.c.uploaded_at).where(
+    select(ENTRY.c.state == "accepted", ENTRY.c.uploaded_at, _OFFSET_THEN).where(
         text("creates = 1 AND server_id IS NOT NULL"),
         ENTRY.c.server_id == bindparam("wanted"),
         ENTRY.c.has_signature == 1,
@@ -86,7 +98,7 @@ def own_answers(transaction: Transaction, server_id: int) -> list[OwnAnswer]:
 def own_uploads(transaction: Transaction, server_id: int) -> list[OwnUpload]:
     """The signatures that this device sends, or has sent, for an intervention that it made."""
     found = transaction.run(_UPLOADS, wanted=server_id).fetchall()
-    return [OwnUpload(bool(under_way), at) for under_way, at in found]
+    return [OwnUpload(bool(under_way), at, offset_ms) for under_way, at, offset_ms in found]
 
 
 def passed(transaction: Transaction, seq: int, lease: Lease, result: Result, *, now: int) -> bool:

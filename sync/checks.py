@@ -151,10 +151,14 @@ def _own_version(transaction: Transaction, target: int, clock: Clock) -> int | N
     """The newest change of this intervention that is our own doing, in milliseconds of server time."""
     offset_s = clock_offset(transaction)
     offset_ms = 0 if offset_s is None else int(offset_s * 1000)
+
+    def then(each: checks.OwnAnswer | checks.OwnUpload) -> int:
+        return offset_ms if each.offset_ms is None else each.offset_ms
+
     return target_read.own_version(
-        [(version_of(each.answer), each.at + offset_ms) for each in checks.own_answers(transaction, target)],
+        [(version_of(each.answer), each.at + then(each)) for each in checks.own_answers(transaction, target)],
         [
-            None if each.uploaded_at is None else each.uploaded_at + offset_ms
+            None if each.uploaded_at is None else each.uploaded_at + then(each)
             for each in checks.own_uploads(transaction, target)
             if each.under_way or each.uploaded_at is not None
         ],

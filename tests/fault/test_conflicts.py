@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from sync.commands import Selection
 from sync.sandbox import faults
 from sync.sandbox.faults import Fault
 from sync.sandbox.rows import iso
-from tests.support.rig import SandboxRig, sandboxed
+from sync.sandbox.server import Sandbox
+from tests.support.rig import FakeTime, SandboxRig, sandboxed
 
 HOUR_S = 3600.0
 MOVED = {"description": "moved to the morning", "scheduledStart": "2026-05-01T08:00:00.000Z"}
@@ -157,6 +159,33 @@ def test_answer_that_has_just_come_is_as_good_as_a_look(device: SandboxRig) -> N
     assert device.states() == ["done"] * 3
     assert reads(device) == []
     assert [checks(device, id) for id in ids] == [[], []]
+
+
+def test_clock_that_was_ahead_at_the_delivery_hides_no_edit_by_somebody_else(tmp_path: Path) -> None:
+    """Its clock was three days ahead when the visit was delivered; what the office did the day after counts."""
+    time = FakeTime()
+    right, began_s = time.wall, time.mono_s
+    with Sandbox(clock=lambda: right + timedelta(seconds=time.mono_s - began_s)) as sandbox:
+        device = SandboxRig(tmp_path / "outbox", sandbox, time, api__read_timeout_s=2.0)
+        try:
+            time.jumps(days=3)
+            device.capture(1)
+            device.sync()
+            visit = device.capture(2)
+            device.sync()
+            assert device.states() == ["done", "done"]
+            time.jumps(days=-3)
+            device.sync()
+            time.passes(12 * HOUR_S)
+            id = move(device, f"local:{visit}")
+            time.passes(12 * HOUR_S)
+            target = device.entry(visit)["server_id"]
+            sandbox.state.change_row(target, {"description": "the office was faster"})
+            device.sync()
+            assert device.entry(id)["reason"] == "changed_at_server"
+            assert edits(device) == []
+        finally:
+            device.close()
 
 
 def test_arrival_of_the_signature_is_no_edit_by_somebody_else(device: SandboxRig) -> None:
