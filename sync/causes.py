@@ -29,6 +29,8 @@ _QUOTED: Final = re.compile(r'"([^"]*)"|“([^”]*)”|«([^»]*)»|(?<!\w)\'([
 _FIELD: Final = re.compile(r"[a-z_$][\w$]*(?:[.\[][\w.\[\]#$]*)?", re.ASCII)
 # A value of a few words may be a name, of which the server repeats a part.
 _FEW_WORDS: Final = 4
+_SHORT_WORD: Final = 4
+_WORD: Final = re.compile(r"\w+")
 # What the last try was told is the cause where the entry has its reason, or ran out of tries.
 _OUT_OF_TRIES: Final = "attempts_exhausted"
 
@@ -87,9 +89,10 @@ def shared_words(detail: str, payload: str) -> str:
         said.casefold()
     )  # most of what an entry holds, no server repeats: a pattern each would cost seconds
     for value in sorted({*_personal(data)}, key=len, reverse=True):
-        if value.casefold() not in folded:
-            continue
-        said = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", MASK, said, flags=re.IGNORECASE)
+        if value.casefold() in folded:
+            said = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", MASK, said, flags=re.IGNORECASE)
+        elif value.count(" ") >= _FEW_WORDS:
+            said = _without_parts(said, value)
     names = {*_names(data)}
     said = _QUOTED.sub(lambda quoted: _unquoted(quoted, names), said)
     said = _NUMBERS.sub(NUMBER, _NUMBER.sub(NUMBER, _ID.sub(NUMBER, said)))
@@ -135,6 +138,34 @@ def _personal(data: Any, key: str = "") -> Iterator[str]:
         words = normalize("NFC", data).split()  # an accent may be written in two ways
         parts = words if len(words) <= _FEW_WORDS else []
         yield from (each for each in (" ".join(words), *parts) if len(each) > 1)
+
+
+def _without_parts(said: str, text: str) -> str:
+    """`said` without what it repeats of a long text: words in a row, and words that may be names."""
+    found = [*_WORD.finditer(said)]
+    words = [word[0].casefold() for word in found]
+    own = [*_WORD.finditer(text)]
+    folded = [word[0].casefold() for word in own]
+    if not {*words} & {*folded}:
+        return said
+    names = {name for word, name in zip(own, folded, strict=True) if _may_be_name(text, word)}
+    rows = {*zip(folded, folded[1:], folded[2:], strict=False)}
+    hidden = {n for n, word in enumerate(words) if word in names}
+    for n, row in enumerate(zip(words, words[1:], words[2:], strict=False)):
+        if row in rows:
+            hidden |= {n, n + 1, n + 2}
+    for n in sorted(hidden, reverse=True):
+        end = found[n + 1].start() if n + 1 in hidden else found[n].end()
+        said = said[: found[n].start()] + ("" if n + 1 in hidden else MASK) + said[end:]
+    return said
+
+
+def _may_be_name(text: str, word: re.Match[str]) -> bool:
+    """Whether it begins with a capital, and not only because a sentence begins: then short words are none."""
+    if not word[0][0].isupper() or len(word[0]) == 1:
+        return False
+    before = text[: word.start()].rstrip()
+    return len(word[0]) > _SHORT_WORD or (bool(before) and before[-1] not in ".!?:")
 
 
 def _names(data: Any) -> Iterator[str]:

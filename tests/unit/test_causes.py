@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -64,6 +65,26 @@ def test_nobody_is_named(said: str) -> None:
     told = ("Zoé", "ZOÉ", "Zoe", "Nguy", "@", "gate", "Somebody", "Smith", "0664", "1234567", "4711", "eyJ")
     assert not [each for each in told if each in shown], shown
     assert shown.split(maxsplit=1)[0] == said.split(maxsplit=1)[0]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "comment is too long: Ask Madame Okonkwo in the",
+        "comment is too long: ...Madame Okonkwo in the cellar",
+        "comment is refused (Okonkwo)",
+        "OKONKWO IN THE CELLAR is refused",
+    ],
+)
+def test_part_of_a_long_text_names_nobody_either(said: str) -> None:
+    comment = "Ask Madame Okonkwo in the cellar for the key, and mind the dog"
+    shown = shared_words(json.dumps({"message": said}), json.dumps({"provider": {"comment": comment}}))
+    assert not {"okonkwo", "madame", "cellar"} & {*re.findall(r"\w+", shown.casefold())}, shown
+
+
+def test_words_that_everybody_uses_stay_readable() -> None:
+    body = json.dumps({"description": "the site was closed, so we came back the next day"})
+    assert shared_words('{"message": "the site is closed, so wait"}', body) == "the site is closed, so wait"
 
 
 @pytest.mark.parametrize("name", ["siteIds", "provider.firstName", "siteIds[0]"])

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from storage import history, revisions
+from storage import history, records, revisions
 from storage.claims import Lease
 from storage.database import Transaction
 from storage.digests import intact
 from storage.guarded import held
+from storage.held import held as held_entries
 from storage.lifecycle import Event
+from storage.queries import Narrowed, reading
 from storage.records import Kept
-from tests.support.scratch import LEASE_MS, NOON_MS, REPEATABLE_KIND, Scratch, entry_id
+from sync.causes import grouped
+from tests.support.scratch import LEASE_MS, NOON_MS, REPEATABLE_KIND, WENT_WRONG, Scratch, entry_id, setback
 
 SETTLE_MS = 120_000
 
@@ -52,6 +56,22 @@ def refused(box: Scratch, number: int = 1) -> Lease:
     lease = box.send(number)
     box.set_back(number, lease, Event.REJECT, reason="refused")
     return lease
+
+
+def test_cause_of_an_edited_entry_names_nobody_whom_it_named_before(box: Scratch) -> None:
+    """The server spoke of the body that it was sent, and not of the one that was put right since."""
+    box.put(1, payload='{"provider":{"firstName":"Zoe"}}')
+    lease = box.send(1)
+    with box.database.write() as transaction:
+        told = replace(WENT_WRONG, reason="refused", detail='{"message":"provider Zoe is unknown"}')
+        change = setback(Event.REJECT, reason="refused")
+        assert records.record_setback(transaction, box.seq(1), lease, change, told, now=box.now)
+    for payload in ('{"provider":{"firstName":"Ann"}}', '{"provider":{"firstName":"Eve"}}'):
+        revise(box, 1, payload)
+    with reading(box.database.folder) as reader:
+        assert reader is not None
+        (group,) = grouped(held_entries(reader, Narrowed()))
+    assert group.cause.message == "provider *** is unknown"
 
 
 def test_refused_entry_says_something_else_and_keeps_what_it_said(box: Scratch) -> None:
