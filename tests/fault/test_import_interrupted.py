@@ -29,6 +29,14 @@ from tests.support.polling import eventually
 ROWS = 5 * ROWS_AT_ONCE + 1
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard() -> Iterator[None]:
+    """Who starts the tests in the background has it ignored, and that is inherited."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def tablet(tmp_path: Path) -> Tablet:
     return Tablet(tmp_path)
