@@ -243,7 +243,13 @@ def test_oldest_that_waits_and_next_that_is_due_are_found_by_index(scratch: Scra
 @pytest.mark.parametrize(
     ("statement", "steps"),
     [
-        (checks._ANSWERS, ["SEARCH receipt USING INDEX ix_receipt_server (server_id=?)"]),
+        (
+            checks._ANSWERS,
+            [
+                "SEARCH receipt USING INDEX ix_receipt_server (server_id=?)",
+                "SEARCH entry USING INTEGER PRIMARY KEY (rowid=?)",
+            ],
+        ),
         (checks._UPLOADS, ["SEARCH entry USING INDEX ux_entry_created (server_id=?)"]),
         (checks._WAITED, ["SEARCH entry USING INTEGER PRIMARY KEY (rowid=?)"]),
         (
