@@ -240,6 +240,23 @@ def test_folder_is_no_file_to_export_to(here: Device, secret: str, name: str) ->
     assert states(here) == {"pending": 1}
 
 
+@pytest.mark.parametrize(
+    "order",
+    [("export", "--csv", "-o"), ("export", "--passphrase-file", "SECRET", "-o"), ("export", "--new-key"),
+     ("db", "backup", "-o")],
+)  # fmt: skip
+def test_folder_that_is_not_there_is_named(
+    here: Device, secret: str, tmp_path: Path, order: tuple[str, ...]
+) -> None:
+    """A typing error is no full disk, and trying again helps nobody."""
+    here.capture_many(1)
+    given = [secret if each == "SECRET" else each for each in order]
+    ended = run(here, *given, str(tmp_path / "usb" / "file"), "--json")
+    assert (ended.code, ended.error["code"], ended.error["retryable"]) == (2, "usage", False)
+    assert str(tmp_path / "usb") in ended.error["message"]
+    assert states(here) == {"pending": 1}
+
+
 def test_selection_of_an_export_is_by_name_kind_or_owner(here: Device, secret: str, tmp_path: Path) -> None:
     first, second, third = here.capture_many(3)
     run(here, "edit", third, "--owner", "bert")

@@ -16,7 +16,7 @@ import click
 
 from sync.entrypoints.cli.delivered import STDOUT, export_csv
 from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import Failed, plain, print_json, reported
+from sync.entrypoints.cli.output import Failed, folder_is_there, plain, print_json, reported
 from sync.entrypoints.cli.since import Since
 
 if TYPE_CHECKING:
@@ -196,6 +196,7 @@ def export(
     """
     with reported(as_json=as_json, debug=debug):
         if new_key is not None:
+            folder_is_there(new_key, next_command=_EXPORT_HELP)
             _make_key(new_key, as_json=as_json)
             return
         selected = kind is not None or owner is not None
@@ -205,6 +206,7 @@ def export(
             raise _usage("say where to: -o FILE", _EXPORT_HELP)
         if not output.name:
             raise _usage(f"{output} is a folder; name a file in it", _EXPORT_HELP)
+        folder_is_there(output, next_command=_EXPORT_HELP)
         secret = Secret(passphrase_file, passphrase_stdin, key_file)
         if as_csv:
             if ids or selected or secret.given or dry_run or again is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import Failed, print_json, reported
+from sync.entrypoints.cli.output import Failed, folder_is_there, print_json, reported
 from sync.entrypoints.cli.since import Since
 
 if TYPE_CHECKING:
@@ -107,6 +107,8 @@ def backup(debug: bool, output: Path | None, as_json: bool) -> None:
         from storage.copying import CopyExists, back_up
         from sync.clock import Clock
 
+        if output is not None:
+            folder_is_there(output, next_command="fieldsync db backup --help")
         folder = _folder()
         try:
             copy = back_up(folder, now=Clock().now(), target=output)

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import click
@@ -193,6 +194,20 @@ def _tell(failed: Failed) -> None:
     # Messages quote arguments and files: a terminal takes no orders from them.
     for line in "\n".join(lines).split("\n"):
         click.echo(plain(line), err=True)
+
+
+def folder_is_there(path: Path, *, next_command: str) -> None:
+    """Raises: Failed where the folder that the file `path` is to go into does not exist.
+
+    Nothing is wrong with the disk then, and the same command fails again.
+    """
+    try:
+        path.parent.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        message = f"there is no folder {path.parent}; make it, or name a file elsewhere"
+        raise Failed(Exit.REFUSED, "usage", message, next_command=next_command) from None
+    except OSError:
+        return  # whatever else it is, writing tells it better
 
 
 def plain(text: str) -> str:
