@@ -1,7 +1,7 @@
 """Entries in doubt during a pass: settle what time settles, claim a look-up when one is due, write down what it showed.
 
-Runs inside the drain's transactions. The decisions are `reconcile.py`, the reading is `looking.py`; updates are looked
-after by `update_lookups.py`.
+Runs inside the drain's transactions. The decisions are `reconcile.py`, the reading is `looking.py`, what it proves is
+`own_records.py`; updates are looked after by `update_lookups.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from storage import control, doubts
 from storage.database import Transaction
-from storage.doubts import Doubt, Look, Unsettled
+from storage.doubts import Doubt
 from storage.guarded import from_ms
 from storage.records import Result
 from sync import matching, reconcile, update_lookups
@@ -25,10 +25,11 @@ from sync.gate import Host, Mode
 from sync.hosts import Hosts
 from sync.listing import NoPage
 from sync.looking import ListCall, Looked, LookJob, TargetJob, TargetsRead
-from sync.matching import Item, Kind, Match, Traits, Wanted, Window
-from sync.operations import UnknownKind, by_kind
+from sync.matching import Kind, Match, Wanted, Window
+from sync.operations import by_kind
+from sync.own_records import OwnRecords, traits_of
 from sync.policy import HostNews, Step
-from sync.reconcile import Do, Now, Patience, Ruling, Seen, Strategy
+from sync.reconcile import Do, Now, Patience, Ruling, Strategy
 from sync.server_clock import clock_offset, note_offset
 from sync.tally import Tally
 
@@ -93,21 +94,21 @@ class Lookups:
             return
         now = self._now(transaction)
         _tell(hosts, looked.listing.trouble, now)
-        book = _Book(transaction, looked)
+        ours = OwnRecords(transaction, looked)
         rest: list[tuple[Doubt, Wanted, Match]] = []
         for doubt, wanted in zip(looked.job.doubts, looked.job.wanted, strict=True):
-            match = book.match(doubt, wanted)
+            match = ours.match(doubt, wanted)
             if match.kind is Kind.ONE:
-                ruling = reconcile.after_look(doubt, match, book.seen(doubt, wanted), self.patience, now)
+                ruling = reconcile.after_look(doubt, match, ours.seen(doubt, wanted), self.patience, now)
                 if self._found(transaction, doubt, ruling, looked, now):
                     tally.sent += 1
                     tally.delivered += not by_kind(doubt.kind).has_signature
-                book.own(match.item, doubt.kind, wanted.traits, now.ms)
+                ours.own(match.item, doubt.kind, wanted.traits, now.ms)
             else:
                 rest.append((doubt, wanted, match))
         # After the finds: what was just recognised as ours shows that the list shows what is ours.
         for doubt, wanted, match in rest:
-            ruling = reconcile.after_look(doubt, match, book.seen(doubt, wanted), self.patience, now)
+            ruling = reconcile.after_look(doubt, match, ours.seen(doubt, wanted), self.patience, now)
             self._note(transaction, doubt, ruling, looked, now)
 
     def _record_targets(
@@ -156,7 +157,7 @@ class Lookups:
     ) -> LookJob | None:
         found: list[tuple[Doubt, Wanted]] = []
         for doubt in of_owner:
-            traits = _traits(doubts.sent(transaction, doubt.seq))
+            traits = traits_of(doubts.sent(transaction, doubt.seq))
             if traits is None:  # there is nothing in it by which it could be recognised
                 doubts.park(transaction, doubt, reason=reconcile.park_reason(doubt))
                 continue
@@ -204,14 +205,9 @@ class Lookups:
     def _note(self, transaction: Transaction, doubt: Doubt, ruling: Ruling, looked: Looked, now: Now) -> None:
         trouble = looked.listing.trouble
         if ruling.do is Do.WAIT:
-            look = Look(
-                reason=ruling.reason,
-                clean_misses=doubt.clean_misses + ruling.clean_miss,
-                last_miss_mono_ms=looked.started_mono_ms if ruling.clean_miss else doubt.last_miss_mono_ms,
-                looked_mono_ms=now.mono_ms,
-                waited_ms=reconcile.waited_ms(doubt, now),
-                due_mono_ms=now.mono_ms + max(1, int(ruling.again_s * 1000)),
-                counts=ruling.counts and (trouble is None or trouble.online),
+            online = trouble is None or trouble.online
+            look = reconcile.look_of(
+                doubt, ruling, now, started_mono_ms=looked.started_mono_ms, online=online
             )
             said = ruling.reason or (trouble.reason if trouble else "lookup_missed")
             outcome = "Missed" if said == "lookup_missed" else "Unclear"
@@ -228,111 +224,6 @@ class Lookups:
 def _tell(hosts: Hosts, trouble: NoPage | None, now: Now) -> None:
     if trouble is not None and trouble.news is not HostNews.NONE:
         hosts.tell(Host.API, trouble.news, trouble.reason, from_ms(now.ms), trouble.wait_s)
-
-
-class _Book:
-    """What one reading shows, held against what this device knows.
-
-    How the list shows one kind of call, and whether at all, is proven by records of that kind alone.
-    """
-
-    def __init__(self, transaction: Transaction, looked: Looked) -> None:
-        self._transaction = transaction
-        self._looked = looked
-        self._taken: set[int] = set()
-        self._own: dict[str, list[tuple[Traits, Item]]] = {}
-        self._told_at: list[tuple[str, Item, int]] = []
-        for number, item in looked.listing.items.items():
-            record = doubts.own_record(transaction, number)
-            if record is not None:
-                self._taken.add(number)
-                self._told_at.append((record.kind, item, record.told_at))
-                traits = _traits(Unsettled(0, record.kind, record.payload))
-                if traits is not None:
-                    self._own.setdefault(record.kind, []).append((traits, item))
-        self._evidence = {kind: matching.evidence_of(own) for kind, own in self._own.items()}
-        self._by_minute: dict[int, dict[int, Item]] = {}
-        self._changed: dict[int, tuple[int | None, Item]] = {}  # with when each was made: parsed once
-        for number, item in looked.listing.items.items():
-            for minute in matching.shown_minutes(item, looked.job.wanted):
-                self._by_minute.setdefault(minute, {})[number] = item
-            if matching.is_changed(item):
-                self._changed[number] = matching.made_at(item), item
-
-    def own(self, item: Item | None, kind: str, traits: Traits, told_at: int) -> None:
-        """One more record that is known to be ours."""
-        number = None if item is None else matching.item_id(item)
-        if item is not None and number is not None:
-            self._taken.add(number)
-            self._own.setdefault(kind, []).append((traits, item))
-            self._told_at.append((kind, item, told_at))
-
-    def match(self, doubt: Doubt, wanted: Wanted) -> Match:
-        others = doubts.rivals(self._transaction, wanted.seq, within_ms=matching.WHOLE_MINUTE_MS)
-        near: dict[int, Item] = {}
-        if wanted.traits.planned:
-            changed = self._changed.items()
-            near = {number: item for number, (at, item) in changed if wanted.window.holds(at)}
-        for minute in matching.minutes_of(wanted.traits):
-            near.update(self._by_minute.get(minute, {}))
-        found = matching.match(
-            wanted,
-            [traits for other in others if (traits := _traits(other)) is not None],
-            list(near.values()),
-            taken=frozenset(self._taken),
-            evidence=self._evidence.get(doubt.kind, matching.NO_EVIDENCE),
-        )
-        if found.item is not None and matching.item_id(found.item) in self._looked.listing.later:
-            return Match(Kind.LATER)
-        return found
-
-    def _is_witness(self, doubt: Doubt, window: Window, item: Item, told_at: int) -> bool:
-        """Whether this record of ours is from about the time in which `doubt` was sent."""
-        made_at = matching.made_at(item)
-        if made_at is not None and window.first_sent is not None:
-            return window.is_near(made_at)
-        # The list does not say when it was made, or the server's time was not known: then by this device's clock.
-        sent_at = doubt.first_sent_at
-        return sent_at is not None and abs(told_at - sent_at) <= matching.NEARBY_MS
-
-    def _surrounded(self, doubt: Doubt, window: Window) -> bool:
-        """Whether records of ours stand on both sides of it: a list that cannot be paged then covers its time."""
-        before = after = False
-        for _, item, told_at in self._told_at:
-            made_at = matching.made_at(item)
-            by_server = made_at is not None and window.first_sent is not None and window.last_sent is not None
-            at = made_at if by_server else told_at
-            first, last = (
-                (window.first_sent, window.last_sent)
-                if by_server
-                else (doubt.first_sent_at, doubt.last_sent_at)
-            )
-            if at is not None and first is not None and last is not None:
-                before, after = before or at <= first, after or at >= last
-        return before and after
-
-    def seen(self, doubt: Doubt, wanted: Wanted) -> Seen:
-        trouble = self._looked.listing.trouble
-        complete = self._looked.listing.complete and not (
-            self._looked.listing.unpaged and not self._surrounded(doubt, wanted.window)
-        )
-        return Seen(
-            started_mono_ms=self._looked.started_mono_ms,
-            online=trouble is None or trouble.online,
-            trouble=None if complete else (trouble.reason if trouble else "lookup_incomplete"),
-            witnessed=any(
-                kind == doubt.kind and self._is_witness(doubt, wanted.window, item, at)
-                for kind, item, at in self._told_at
-            ),
-            searchable=self._evidence.get(doubt.kind, matching.NO_EVIDENCE).searchable,
-        )
-
-
-def _traits(sent: Unsettled) -> Traits | None:
-    try:
-        return by_kind(sent.kind).traits(json.loads(sent.payload))
-    except (UnknownKind, ValueError):
-        return None
 
 
 def _result(outcome: str, reason: str, looked: Looked) -> Result:

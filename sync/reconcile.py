@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple, assert_never
 
-from storage.doubts import Doubt
+from storage.doubts import Doubt, Look
 from sync.matching import Item, Kind, Match
 from sync.policy import Limits
 
@@ -216,6 +216,19 @@ def gives_up(doubt: Doubt, now: Now, *, online: bool) -> bool:
     """Whether look-ups have had their time. `online`: the last one was answered."""
     tried = doubt.lookups + online
     return tried >= GIVE_UP_AFTER_LOOKUPS and waited_ms(doubt, now) >= GIVE_UP_AFTER_S * 1000
+
+
+def look_of(doubt: Doubt, ruling: Ruling, now: Now, *, started_mono_ms: int, online: bool) -> Look:
+    """What a look-up does to an entry that stays in doubt. `started_mono_ms` is before its first byte."""
+    return Look(
+        reason=ruling.reason,
+        clean_misses=doubt.clean_misses + ruling.clean_miss,
+        last_miss_mono_ms=started_mono_ms if ruling.clean_miss else doubt.last_miss_mono_ms,
+        looked_mono_ms=now.mono_ms,
+        waited_ms=waited_ms(doubt, now),
+        due_mono_ms=now.mono_ms + max(1, int(ruling.again_s * 1000)),
+        counts=ruling.counts and online,
+    )
 
 
 def waited_ms(doubt: Doubt, now: Now) -> int:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from storage import checks, doubts, update_doubts
 from storage.database import Transaction
 from storage.digests import text_sha256
-from storage.doubts import Doubt, Look
+from storage.doubts import Doubt
 from storage.records import Result
 from storage.update_doubts import Quieter
 from sync import reconcile, target_read
@@ -219,15 +219,7 @@ def _obey(transaction: Transaction, told: _Told, ruling: Ruling, tally: Tally, n
 
 def _wait(transaction: Transaction, told: _Told, ruling: Ruling, now: Now) -> None:
     doubt, online = told.doubt, not isinstance(told.answer, NoPage) or told.answer.online
-    look = Look(
-        reason=ruling.reason,
-        clean_misses=doubt.clean_misses + ruling.clean_miss,
-        last_miss_mono_ms=told.read.started_mono_ms if ruling.clean_miss else doubt.last_miss_mono_ms,
-        looked_mono_ms=now.mono_ms,
-        waited_ms=reconcile.waited_ms(doubt, now),
-        due_mono_ms=now.mono_ms + max(1, int(ruling.again_s * 1000)),
-        counts=ruling.counts and online,
-    )
+    look = reconcile.look_of(doubt, ruling, now, started_mono_ms=told.read.started_mono_ms, online=online)
     said = ruling.reason or "lookup_missed"
     outcome = "Missed" if said == "lookup_missed" else "Unclear"
     doubts.record_look(transaction, doubt, look, told.result(outcome, said), now=now.ms)
