@@ -27,7 +27,7 @@ from sync.ledger import Ledger
 from sync.operations import UnknownKind, by_kind, is_repeatable
 from sync.policy import Step
 from sync.request import RequestDamaged, build_request
-from sync.server_clock import clock_offset, server_ms
+from sync.server_clock import clock_offset, offset_of_this_boot, server_ms
 from sync.widths import owed, signed_width, width_of
 
 # What the API's gate lets pass one at a time while it is unproven.
@@ -251,7 +251,7 @@ class Intake:
             body=request.body.decode(),
             digest=digest,
             now=to_ms(now),
-            server_at=server_ms(now, clock_offset(transaction)),
+            server_at=server_ms(now, offset_of_this_boot(transaction, clock)),
             lease_until=self._lease_until(now),
             sent_as=tokens.owner,
         )

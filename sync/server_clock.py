@@ -42,6 +42,12 @@ def clock_offset(transaction: Transaction) -> float | None:
     return None if known is None else float(known["offset_s"])
 
 
+def offset_of_this_boot(transaction: Transaction, clock: Clock) -> float | None:
+    """As `clock_offset`, if measured since the device was started: its clock may have moved while it was off."""
+    known = control.get(transaction, control.CLOCK)
+    return None if known is None or known.get("boot") != clock.boot() else float(known["offset_s"])
+
+
 def server_ms(now: datetime, offset_s: float | None) -> int | None:
     """This moment by the server's clock, in epoch milliseconds; None where that was never measured."""
     return None if offset_s is None else to_ms(now + timedelta(seconds=offset_s))

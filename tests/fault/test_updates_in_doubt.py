@@ -6,6 +6,7 @@ The server is the sandbox, which counts mails and notices and ignores keys; time
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from sync.commands import Selection
 from sync.sandbox import faults
 from sync.sandbox.faults import Fault
 from sync.sandbox.rows import iso
-from tests.support.rig import SandboxRig, keys, sandboxed
+from sync.sandbox.server import Sandbox
+from tests.support.rig import FakeTime, SandboxRig, keys, sandboxed
 
 STORED = faults.lost_answer("preventive")
 UNSTORED = faults.answer("preventive", 504)
@@ -462,3 +464,31 @@ def test_reading_after_a_restart_of_the_device_begins_the_settling_time_anew(dev
     goes_on(device, 61)
     assert device.entry(id)["state"] == "done"
     assert device.counters["mails"] == 1
+
+
+def test_clock_that_was_put_right_while_the_device_was_off_sends_no_second_mail(tmp_path: Path) -> None:
+    """A day behind until its restart. By the old difference the send was tomorrow, and all that was seen before it."""
+    time = FakeTime()
+    right, began = time.wall, [time.mono_s]
+    with Sandbox(clock=lambda: right + timedelta(seconds=time.mono_s - began[0])) as sandbox:
+        device = SandboxRig(tmp_path / "outbox", sandbox, time, api__read_timeout_s=2.0)
+        try:
+            time.jumps(days=-1)
+            update(device, sandbox.state.add_row({"description": "another"}), description="learns the time")
+            device.sync()
+            began[0] -= time.mono_s - 10.0
+            time.boots_again()
+            device.restart()
+            time.jumps(days=1)
+            target = planned(device)
+            sandbox.faults.add(STORED)
+            id = update(device, target, **MOVED, **MAIL)
+            device.sync()
+            assert device.entry(id)["state"] == "in_doubt"
+            time.passes(30)
+            sandbox.state.change_row(target, {"description": "the office moved it again"})
+            goes_on(device, 61, 61, 61)
+            assert device.counters["mails"] == 1
+            assert (device.entry(id)["state"], device.entry(id)["reason"]) == ("parked", "changed_at_server")
+        finally:
+            device.close()
