@@ -12,7 +12,6 @@ from sqlalchemy import bindparam, select
 
 from storage import chains, history
 from storage.budget import FRESH, FRESH_LOOKS, FRESH_URL
-from storage.chains import TARGET_DISCARDED
 from storage.claims import close_attempts
 from storage.database import Transaction
 from storage.guarded import ENTRY, RECEIPT, Held, change, freed, held, move
@@ -73,7 +72,8 @@ def resync(
 def _obstacle(transaction: Transaction, row: Held, *, force: bool) -> str | None:
     if row.state is State.PARKED and row.reason == HANDED_OVER and not force:
         return "it was handed over to another device, which may be sending it"
-    if row.reason == TARGET_DISCARDED and chains.target_is_lost(transaction, row.seq):
+    unsent = row.state in (State.PARKED, State.DEAD) and row.stage is State.PENDING
+    if unsent and row.reason != HANDED_OVER and chains.target_is_lost(transaction, row.seq):
         return "what it needs was discarded and has no server id"
     if row.state is State.DEAD and transaction.run(_MADE_LATE, wanted=row.seq).fetchone() is not None:
         return "the server took it after it had refused it; show tells under which number"

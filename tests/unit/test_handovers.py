@@ -17,6 +17,7 @@ from storage.database import Database
 from storage.digests import intact
 from storage.errors import DatabaseOutdated, StorageFull
 from storage.handovers import Became
+from storage.lifecycle import Event
 from storage.orders import resync
 from storage.schema import open_database
 from sync import revising
@@ -655,3 +656,15 @@ def test_child_whose_parent_was_given_up_meanwhile_stays_held_and_says_so(here: 
     with here.database.write() as transaction:
         assert resync(transaction, entry_id(2), now=NOON_MS, force=True).did == "released"
     assert here.states()[2] == ("parked", "target_discarded")
+
+
+def test_dead_update_whose_new_target_was_given_up_is_not_let_go(here: Box) -> None:
+    """It was refused, aimed anew, and the new one is given up: let go, it would wait for ever and say nothing."""
+    here.update(1, "6")
+    here.set_back(1, here.send(1), Event.REJECT)
+    here.visit(2)
+    aimed = revising.Wanted(target=f"local:{entry_id(2)}")
+    revising.edit(here.database, (entry_id(1),), aimed, CLOCK, settle_s=0.0)
+    here.discard(2)
+    assert here.resync(1) == "skipped"
+    assert here.states()[1][0] == "dead"
