@@ -128,7 +128,7 @@ def demo(debug: bool, script: bool, keep: bool, as_json: bool) -> None:
         started_s = time.monotonic()
         found = _demo(script=script, keep=keep)
         if as_json:
-            print_json({"schema": 1, **found.to_json(), "duration_s": round(time.monotonic() - started_s, 3)})
+            print_json({**found.to_json(), "duration_s": round(time.monotonic() - started_s, 3)})
         else:
             click.echo(_sentence(found))
     sys.exit(Exit.OK if found.good else Exit.UNEXPECTED)
