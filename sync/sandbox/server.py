@@ -90,7 +90,10 @@ class Sandbox:
         # Not Windows' default loop, which cannot watch a socket for us.
         self._loop = asyncio.SelectorEventLoop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="sandbox", daemon=True)
+        running = threading.Event()
+        self._loop.call_soon(running.set)
         self._thread.start()
+        running.wait()  # on a busy machine the loop may take its time
         try:
             self._call(self._open())
         except BaseException:
