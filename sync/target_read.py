@@ -27,6 +27,7 @@ AFTER_SEND_MS: Final = 30 * 60_000
 # A server may note the arrival of a signature on the intervention; that is no edit by somebody else.
 AFTER_UPLOAD_MS: Final = 60_000
 _MOST_BYTES: Final = 16 * 1024
+_LONGEST_INSTANT: Final = 64  # characters; a fraction may have any number of digits
 _ABSENT: Final = object()
 
 
@@ -143,7 +144,8 @@ def version_text(body: Mapping[str, Any], item: Item, mirrored: Mirrored) -> str
     fields = {name: shown for name in body if (shown := _shown(item, mirrored.get(name, ()))) is not _ABSENT}
     strip_secrets(fields)
     updated = item.get("updatedAt")
-    version = {"updatedAt": updated if isinstance(updated, str) else None, "fields": fields}
+    told = isinstance(updated, str) and len(updated) <= _LONGEST_INSTANT
+    version = {"updatedAt": updated if told else None, "fields": fields}
     text = json.dumps(version, ensure_ascii=False, separators=(",", ":")) if storable(version) else ""
     if not 0 < len(text) <= _MOST_BYTES:
         text = json.dumps({"updatedAt": version["updatedAt"], "fields": {}})

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from sync.sandbox import faults
@@ -301,3 +302,18 @@ def test_recovery_of_the_origin_sends_nothing_that_was_handed_over(
     assert states(here) == {"in_doubt": 3}, "what an old copy knows may have been sent since"
     run(here, "sync", "--json")
     assert companies(sandbox) == dict.fromkeys(range(1, 4), 1)
+
+
+def test_prompt_that_is_interrupted_is_told_as_a_document_too(
+    here: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C at the hidden passphrase: a program that drives the command still reads one document."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise click.Abort
+
+    here.capture_many(1)
+    monkeypatch.setattr("sync.entrypoints.cli.bundling._read", interrupted)
+    ended = run(here, "export", "-o", str(tmp_path / "x"), "--json")
+    assert (ended.code, ended.error["code"]) == (130, "interrupted")
+    assert not (tmp_path / "x").exists()

@@ -179,3 +179,13 @@ def test_version_that_cannot_be_kept_leaves_its_time(shown: dict[str, Any]) -> N
 def test_signed_address_is_never_kept() -> None:
     signed = "https://b.s3.eu-west-3.amazonaws.com/k?X-Amz-Signature=0ddba11"
     assert "0ddba11" not in version_text(BODY, item(description=signed), MIRRORED)
+
+
+def test_version_is_bounded_also_where_its_instant_has_a_million_digits() -> None:
+    """A server of any kind may answer; what is kept of it is shown to people."""
+    endless = "2026-01-01T00:00:00." + "0" * 1_000_000 + "Z"
+    shown = {"id": 7, "updatedAt": endless, "description": "y"}
+    assert json.loads(version_text(BODY, shown, MIRRORED)) == {
+        "updatedAt": None,
+        "fields": {"description": "y"},
+    }

@@ -105,8 +105,11 @@ def main() -> None:
         cli(prog_name="fieldsync", standalone_mode=False)
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
-    except click.Abort:
-        sys.exit(130)
+    except click.Abort:  # Ctrl-C or Ctrl-D where a command asks for something
+        from sync.entrypoints.cli.exits import Exit
+        from sync.entrypoints.cli.output import Failed, fail
+
+        fail(Failed(Exit.INTERRUPTED, "interrupted", "interrupted"), as_json=as_json)
     except BrokenPipeError:
         # Whoever reads us has heard enough; nothing more may be written, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
