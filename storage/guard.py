@@ -16,7 +16,7 @@ from storage.errors import DatabaseDamaged, DatabaseMissing, DatabaseNewer, Data
 from storage.folder import StorageFolder, from_os_error, obstructed
 
 # Kept in `PRAGMA user_version`, so that the check needs no table. One Alembic step a number.
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 
 def open_for_reading(folder: StorageFolder) -> Any | None:

@@ -263,3 +263,35 @@ class Counter(SQLModel, table=True):
     state: str = Field(sa_column=Column(Text, primary_key=True))
     reason: str = Field(sa_column=Column(Text, primary_key=True))
     n: int = Field(sa_column=Column(Integer, nullable=False))
+
+
+class Change(SQLModel, table=True):
+    """An entry came into a state, or its reason or owner changed. Written by triggers; the newest are kept."""
+
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    seq: int | None = Field(default=None, sa_column=Column(_Sequence, primary_key=True, autoincrement=True))
+    entry_id: str = Field(sa_column=Column(Text, nullable=False))
+    kind: str = Field(sa_column=Column(Text, nullable=False))
+    owner: str | None = Field(default=None, sa_column=Column(Text))
+    state: str = Field(sa_column=Column(Text, nullable=False))
+    reason: str | None = Field(default=None, sa_column=Column(Text))
+    at: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class Sample(SQLModel, table=True):
+    """How many waited, needed a person and were delivered at a moment (milliseconds): what charts are drawn from."""
+
+    at: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    waiting: int = Field(sa_column=Column(Integer, nullable=False))
+    needs_action: int = Field(sa_column=Column(Integer, nullable=False))
+    delivered: int = Field(sa_column=Column(Integer, nullable=False))
+
+
+class Listed(SQLModel, table=True):
+    """One line of the reference list: what a company, site or rule is called. For forms, not for checks."""
+
+    type: str = Field(sa_column=Column(Text, primary_key=True))  # company | site | rule
+    id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    name: str = Field(sa_column=Column(Text, nullable=False))
+    company_id: int | None = Field(default=None, sa_column=Column(BigInteger))
