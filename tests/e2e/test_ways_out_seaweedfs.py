@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sync.entrypoints.cli.exits import Exit
+from sync.entrypoints.exits import Exit
 from tests.e2e.test_delivery_seaweedfs import (
     capture,
     delivering,

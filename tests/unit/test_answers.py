@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from config.sources import read_toml
-from sync.entrypoints.cli.output import Failed, reported
+from sync.entrypoints.cli.output import reported
 from sync.entrypoints.cli.torturing import _play
+from sync.entrypoints.failures import Failed
 from tests.support.command import Tablet
 
 

@@ -14,8 +14,8 @@ import pytest
 from config.settings import known_settings
 from config.sources import CONFIG_VARIABLE, variable
 from storage.lifecycle import FINAL, TRANSITIONS, Event, State, stage_kept
-from sync.entrypoints.cli.exits import Exit
 from sync.entrypoints.cli.main import COMMANDS
+from sync.entrypoints.exits import Exit
 from sync.explain_english import ENGLISH
 from sync.sentences import SENTENCES
 from sync.version import VERSION

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sync.credentials import Tokens
-from sync.entrypoints.cli.telling import show_document, show_text
+from sync.entrypoints.cli.telling import show_text
+from sync.entrypoints.documents import show_document
 from sync.exchange import Exchange, Failure, FailureKind
 from sync.policy import Limits
 from sync.reconcile import Strategy

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 import click
 
 from sync.entrypoints.cli.delivered import STDOUT, export_csv
-from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import Failed, folder_is_there, plain, print_json, reported
+from sync.entrypoints.cli.output import folder_is_there, plain, print_json, reported
 from sync.entrypoints.cli.since import Since
+from sync.entrypoints.exits import Exit
+from sync.entrypoints.failures import Failed
 
 if TYPE_CHECKING:
     from sync.bundle.handing import HandedOver

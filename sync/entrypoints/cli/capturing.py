@@ -75,58 +75,44 @@ def _capture(
 ) -> Captured:
     from config.settings import load
     from sync import app
-    from sync import capture as front_door
+    from sync.capture import Input
     from sync.clock import Clock
-    from sync.clock_jump import present_offset_s
+    from sync.entrypoints import orders
 
     settings = load()
     try:
         content: bytes | tuple[Problem, ...] = read_data(data)
     except InputRefused as refusal:
         content = refusal.problems
-    given = front_door.Input(kind, content, signature, id_, after, owner, target)
+    given = Input(kind, content, signature, id_, after, owner, target)
     clock = Clock()
     try:
-        checked = front_door.check_input(given, app.image_limits(settings))
+        checked = orders.check(settings, given)
     except InputRefused as refusal:
         raise InputRefused([*refusal.problems, *_also(settings.storage.dir, clock, given)]) from None
     database = app.open_outbox(settings.storage.dir, clock)
     try:
-        with database.read() as transaction:
-            offset_s = present_offset_s(transaction, clock)
-        return front_door.capture(
-            database,
-            checked,
-            clock=clock,
-            new_id=app.new_id(clock),
-            owner=owner or app.owner(settings),
-            clock_offset_s=offset_s,
-            reserve_bytes=settings.storage.reserve_mib * 1024 * 1024,
-        )
+        return orders.store(settings, database, clock, checked, owner=owner)
     finally:
         database.close()
 
 
 def _also(folder: Path, clock: Clock, given: Input) -> list[Problem]:
-    """What is wrong with what a refused input hangs on, so that a person is told everything at once."""
+    """What is wrong with what a refused input hangs on. A refusal makes no outbox."""
     from storage.errors import StorageProblem
     from storage.folder import StorageFolder
-    from sync import app, dependencies
-    from sync.operations import by_kind
+    from sync import app
+    from sync.entrypoints import orders
 
-    operation = by_kind(given.kind)
-    target = None if dependencies.check_target(operation, given.target) else given.target
-    if (target is None and given.after is None) or not StorageFolder(folder).database.exists():
-        return []  # a refusal makes no outbox
+    if (given.target is None and given.after is None) or not StorageFolder(folder).database.exists():
+        return []
     try:
         database = app.open_outbox(folder, clock)
     except StorageProblem:
         return []  # the refusal stands without it
     try:
         with database.read() as transaction:
-            return dependencies.outbox_problems(
-                transaction, operation, target=target, after=given.after, id=given.id or ""
-            )
+            return orders.hanging_problems(transaction, given)
     finally:
         database.close()
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import Failed, folder_is_there, print_json, reported
+from sync.entrypoints.cli.output import folder_is_there, print_json, reported
 from sync.entrypoints.cli.since import Since
+from sync.entrypoints.exits import Exit
+from sync.entrypoints.failures import Failed
 
 if TYPE_CHECKING:
     from storage.folder import StorageFolder

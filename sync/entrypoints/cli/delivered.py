@@ -11,8 +11,9 @@ from typing import Final
 
 import click
 
-from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import Failed, plain, print_json
+from sync.entrypoints.cli.output import plain, print_json
+from sync.entrypoints.exits import Exit
+from sync.entrypoints.failures import Failed
 
 STDOUT: Final = Path("-")
 _HELP: Final = "fieldsync export --help"

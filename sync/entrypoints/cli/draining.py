@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import Failed, reported
+from sync.entrypoints.cli.output import reported
+from sync.entrypoints.exits import Exit
+from sync.entrypoints.failures import Failed
 
 if TYPE_CHECKING:
     from config.settings import Settings

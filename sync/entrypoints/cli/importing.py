@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from sync.entrypoints.cli.bundling import Secret, import_bundle, is_bundle, secret_options
-from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import Failed, explained, plain, print_json, reported
+from sync.entrypoints.cli.output import plain, print_json, reported
+from sync.entrypoints.exits import Exit
+from sync.entrypoints.failures import Failed, explained
 from sync.errors import InputRefused
 
 if TYPE_CHECKING:

@@ -106,8 +106,9 @@ def main() -> None:
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
     except click.Abort:  # Ctrl-C or Ctrl-D where a command asks for something
-        from sync.entrypoints.cli.exits import Exit
-        from sync.entrypoints.cli.output import Failed, fail
+        from sync.entrypoints.cli.output import fail
+        from sync.entrypoints.exits import Exit
+        from sync.entrypoints.failures import Failed
 
         fail(Failed(Exit.INTERRUPTED, "interrupted", "interrupted"), as_json=as_json)
     except BrokenPipeError:
@@ -115,8 +116,9 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except click.ClickException as error:
-        from sync.entrypoints.cli.exits import Exit
-        from sync.entrypoints.cli.output import Failed, fail
+        from sync.entrypoints.cli.output import fail
+        from sync.entrypoints.exits import Exit
+        from sync.entrypoints.failures import Failed
 
         usage = getattr(error, "ctx", None)
         fail(

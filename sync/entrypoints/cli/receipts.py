@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import Failed, print_json, reported
+from sync.entrypoints.cli.output import print_json, reported
 from sync.entrypoints.cli.since import Since
+from sync.entrypoints.exits import Exit
+from sync.entrypoints.failures import Failed
 
 if TYPE_CHECKING:
     from storage.queries import Reader

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import Failed, plain, print_json, reported
-from sync.errors import InputRefused, Problem
+from sync.entrypoints.cli.output import plain, print_json, reported
+from sync.entrypoints.exits import Exit
+from sync.entrypoints.failures import Failed
+from sync.errors import InputRefused
 
 if TYPE_CHECKING:
     from sync.repairing import Assigned
@@ -88,39 +89,16 @@ def _edit(
     dry_run: bool,
 ) -> Edited:
     from config.settings import load
-    from sync import revising
+    from sync.entrypoints import orders
     from sync.entrypoints.cli.outbox import opened
 
-    rules = load().sync
+    rules = load()
     try:
         wanted = _wanted(settings, removals, data, target)
-        with opened() as (database, clock):
-            return revising.edit(
-                database,
-                ids,
-                wanted,
-                clock,
-                settle_s=rules.settle_s + rules.lookup_gap_s,
-                dry_run=dry_run,
-            )
     except InputRefused as refusal:
-        what = "one problem" if len(refusal.problems) == 1 else f"{len(refusal.problems)} problems"
-        raise Failed(
-            Exit.REFUSED,
-            refusal.code,
-            f"nothing was changed: what it would say has {what}",
-            problems=refusal.problems,
-            next_command=f"fieldsync show {ids[0]}",
-        ) from None
-    except revising.NotEdited as refused:
-        raise Failed(
-            Exit.REFUSED,
-            "not_edited",
-            "nothing was changed",
-            problems=tuple(Problem(id[-8:], code, revising.WHY[code]) for id, code in refused.problems),
-            next_command=f"fieldsync show {refused.problems[0][0][-8:]}",
-            retryable=all(code in revising.PASSING for _, code in refused.problems),
-        ) from None
+        raise orders.edit_refused(refusal, ids) from None
+    with opened() as (database, clock):
+        return orders.edit(rules, database, clock, ids, wanted, dry_run=dry_run)
 
 
 def _wanted(
@@ -159,30 +137,12 @@ def _assign(
     ids: tuple[str, ...], owner: str, from_owner: str | None, *, dry_run: bool, as_json: bool
 ) -> None:
     from config.basics import read_basics
-    from sync import repairing
-    from sync.credentials import is_owner
+    from sync.entrypoints import orders
     from sync.entrypoints.cli.outbox import opened
 
-    if bool(ids) == (from_owner is not None):
-        raise _usage("give either IDs or --from OWNER")
-    if not is_owner(owner):
-        raise Failed(
-            Exit.REFUSED, "owner_invalid", "an owner is 1 to 100 bytes of printable text", next_command=_HELP
-        )
-    try:
-        with opened() as (database, clock):
-            done = repairing.assign(
-                database, owner, clock, suffixes=ids, from_owner=from_owner, dry_run=dry_run
-            )
-    except repairing.NotAssigned as refused:
-        raise Failed(
-            Exit.REFUSED,
-            "not_assigned",
-            "nothing was changed",
-            problems=tuple(Problem(id[-8:], code, repairing.WHY[code]) for id, code in refused.problems),
-            next_command=f"fieldsync show {refused.problems[0][0][-8:]}",
-            retryable=all(code == "being_delivered" for _, code in refused.problems),
-        ) from None
+    orders.check_assignment(owner, ids, from_owner)
+    with opened() as (database, clock):
+        done = orders.assign(database, clock, owner, ids=ids, from_owner=from_owner, dry_run=dry_run)
     signed_in = read_basics(os.environ).credentials().for_owner(owner) is not None
     if as_json:
         print_json(done.to_json(signed_in=signed_in))

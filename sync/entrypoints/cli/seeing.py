@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from storage.queries import STATES
-from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import Failed, plain, reported
+from sync.entrypoints.cli.output import plain, reported
 from sync.entrypoints.cli.since import Since
+from sync.entrypoints.exits import Exit
+from sync.entrypoints.failures import Failed
 
 if TYPE_CHECKING:
     from storage.queries import Narrowed, Reader
@@ -112,6 +113,7 @@ def list_entries(
         from storage.folder import StorageFolder
         from storage.queries import Narrowed, reading
         from storage.receipts import receipts
+        from sync.entrypoints import documents
         from sync.entrypoints.cli import telling
 
         if by_cause and not needs_action:
@@ -147,7 +149,7 @@ def list_entries(
 
             by_kind(kind)
         if as_json:
-            telling.tell(telling.causes_document(found) if causes else found)
+            telling.tell(documents.causes_document(found) if causes else found)
         elif causes and found:
             telling.tell(telling.causes_text(found))
         elif found:
@@ -188,6 +190,7 @@ def show(debug: bool, id: str, as_json: bool) -> None:
         from storage.folder import StorageFolder
         from storage.queries import reading
         from storage.story import story
+        from sync.entrypoints import documents
         from sync.entrypoints.cli import telling
         from sync.explain import explain
 
@@ -197,5 +200,5 @@ def show(debug: bool, id: str, as_json: bool) -> None:
             told = story(reader, reader.resolve(id))
             explained = explain(told, reader.control(), datetime.now(UTC))
         telling.tell(
-            telling.show_document(told, explained) if as_json else telling.show_text(told, explained)
+            documents.show_document(told, explained) if as_json else telling.show_text(told, explained)
         )

@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import Failed, print_json, reported
-from sync.errors import Problem
-from sync.presigned_url import MAX_URL_CHARS, UrlRefused
+from sync.entrypoints.cli.output import print_json, reported
+from sync.entrypoints.exits import Exit
+from sync.entrypoints.failures import Failed
+from sync.presigned_url import MAX_URL_CHARS
 
 if TYPE_CHECKING:
-    from storage.database import Database
-    from sync.clock import Clock
-    from sync.settling import Settled
-
-_MAX_SERVER_ID = 9_007_199_254_740_991
+    pass
 
 
 @click.command()
@@ -57,22 +53,21 @@ def settle(
                 "say one of --arrived SERVER_ID, --not-arrived, --unsigned, --upload-url-stdin",
                 next_command="fieldsync settle --help",
             )
-        if server_id is not None and not 0 < server_id <= _MAX_SERVER_ID:
-            raise Failed(
-                Exit.REFUSED,
-                "server_id_invalid",
-                f"a server id is a whole number from 1 to {_MAX_SERVER_ID}",
-                next_command="fieldsync settle --help",
-            )
         from sync import settling
+        from sync.entrypoints import orders
+
+        if server_id is not None:
+            orders.check_server_id(server_id)
         from sync.entrypoints.cli.outbox import opened
 
         given = _url() if url_given else None
         with opened() as (database, clock):
             if given is not None:
-                done = _with_url(database, id_, given, clock)
+                from config.settings import load
+
+                done = orders.settle_upload_url(load(), database, clock, id_, given)
             elif server_id is not None:
-                done = settling.settle_arrived(database, id_, server_id, clock)
+                done = orders.settle_arrived(database, clock, id_, server_id)
             elif not_arrived:
                 done = settling.settle_not_arrived(database, id_, clock)
             else:
@@ -100,23 +95,6 @@ def _url() -> str:
     return sys.stdin.buffer.read(2 * MAX_URL_CHARS).decode("ascii", "replace")
 
 
-def _with_url(database: Database, id_: str, text: str, clock: Clock) -> Settled:
-    from config.settings import load
-    from sync import settling
-    from sync.app import url_rules
-
-    try:
-        return settling.settle_upload_url(database, id_, text, url_rules(load()), clock)
-    except UrlRefused as refused:
-        raise Failed(
-            Exit.REFUSED,
-            refused.code,
-            f"that address cannot be used: {refused}",
-            problems=tuple(Problem("-", refused.code, each) for each in refused.problems),
-            next_command="fieldsync config show",
-        ) from None
-
-
 @click.command()
 @click.argument("id_", metavar="ID")
 @click.option("--reason", "why", required=True, metavar="TEXT", help="Why; kept with the entry.")
@@ -125,15 +103,12 @@ def _with_url(database: Database, id_: str, text: str, clock: Clock) -> Settled:
 def discard(debug: bool, id_: str, why: str, as_json: bool) -> None:
     """Give an entry up. It is never sent again, and everything about it is kept."""
     with reported(as_json=as_json, debug=debug):
-        if not why.strip():
-            raise Failed(
-                Exit.REFUSED, "usage", "--reason must say why", next_command="fieldsync discard --help"
-            )
-        from sync import settling
+        from sync.entrypoints import orders
         from sync.entrypoints.cli.outbox import opened
 
+        orders.check_why(why)
         with opened() as (database, clock):
-            done = settling.discard(database, id_, why.strip(), clock)
+            done = orders.discard(database, clock, id_, why)
         if as_json:
             print_json(done.to_json())
             return

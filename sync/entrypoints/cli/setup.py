@@ -10,8 +10,9 @@ from pathlib import Path
 
 import click
 
-from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import Failed, print_json, reported
+from sync.entrypoints.cli.output import print_json, reported
+from sync.entrypoints.exits import Exit
+from sync.entrypoints.failures import Failed
 
 _MOST_BYTES = 65536
 

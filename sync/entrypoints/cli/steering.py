@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import Failed, print_json, reported
+from sync.entrypoints.cli.output import print_json, reported
 
 _STATES = ("pending", "sending", "in_doubt", "accepted", "parked", "dead")
 
@@ -42,33 +41,14 @@ def resync(
     Several selections narrow each other. An entry in doubt is never sent again by this.
     """
     with reported(as_json=as_json, debug=debug):
-        from difflib import get_close_matches
-
         from sync import commands
+        from sync.entrypoints import orders
         from sync.entrypoints.cli.outbox import opened
-        from sync.explain import known_reasons
 
-        if ids and (all_ or states or reason or kinds):
-            raise _usage("give either IDs or a selection")
-        if force and not ids:
-            raise _usage("--force is for entries that are named by their IDs, one by one")
-        for kind in kinds:
-            from sync.operations import by_kind
-
-            by_kind(kind)
-        if reason is not None and reason not in known_reasons():
-            # A slip of the pen must not look like "nothing to do".
-            near = get_close_matches(reason, known_reasons(), 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise Failed(
-                Exit.REFUSED,
-                "unknown_reason",
-                f"no entry can wait for {reason!r}{hint}",
-                next_command="fieldsync status",
-            )
         selection = commands.Selection(ids, all_, states, reason, kinds, force)
+        orders.check_selection(selection)
         with opened() as (database, clock):
-            done = commands.resync(database, selection, clock, dry_run=dry_run)
+            done = orders.resync(database, clock, selection, dry_run=dry_run)
         if as_json:
             print_json(done.to_json())
             return
@@ -84,10 +64,6 @@ def resync(
             click.echo("no worker is running; next: fieldsync sync", err=True)
 
 
-def _usage(message: str) -> Failed:
-    return Failed(Exit.REFUSED, "usage", message, next_command="fieldsync resync --help")
-
-
 @click.command()
 @click.option("--reason", metavar="TEXT", help="Why, for those who look.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -95,28 +71,16 @@ def _usage(message: str) -> Failed:
 def pause(debug: bool, reason: str | None, as_json: bool) -> None:
     """Hold the whole queue. Captures still work; no entry changes state."""
     with reported(as_json=as_json, debug=debug):
-        from sync import commands
+        from sync.entrypoints import orders
         from sync.entrypoints.cli.outbox import opened
 
-        if reason is not None and not _is_text(reason):
-            raise Failed(
-                Exit.REFUSED, "usage", "--reason is no text in UTF-8", next_command="fieldsync pause --help"
-            )
+        orders.check_text(reason)
         with opened() as (database, clock):
-            changed = commands.pause(database, reason, clock)
+            changed = orders.pause(database, clock, reason)
         if as_json:
             print_json({"schema": 1, "paused": True, "changed": changed})
         else:
             click.echo("paused; what is on the wire finishes. next: fieldsync resume")
-
-
-def _is_text(argument: str) -> bool:
-    """Whether it was given in UTF-8: other bytes come in as halves of characters, which nobody can read back."""
-    try:
-        argument.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 @click.command()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sync.entrypoints.cli.output import plain, print_json
+from sync.entrypoints.documents import next_command_of, show_document
 
 if TYPE_CHECKING:
     from sync.causes import Group
@@ -23,13 +24,6 @@ _COLOURS: Final = {
     "ok": "green", "waiting": "cyan", "attention": "yellow", "broken": "red",
     "done": "green", "accepted": "cyan", "sending": "cyan", "in_doubt": "yellow", "parked": "yellow", "dead": "red",
 }  # fmt: skip
-_LISTED: Final = (
-    "id", "kind", "state", "reason", "attempts", "server_id", "target", "after", "owner", "captured_at", "due_at",
-    "done_at", "signature", "signature_owed",
-)  # fmt: skip
-_TRIED: Final = ("n", "step", "started_at", "duration_ms", "outcome", "status", "reason", "detail", "sent_as")
-
-
 # So many ids of a cause are named to a person; a program gets them all.
 _EXAMPLES: Final = 3
 
@@ -144,26 +138,6 @@ def list_text(entries: list[dict[str, Any]]) -> str:
     return "\n".join([click.style(head, dim=True), *lines])
 
 
-def causes_document(groups: Sequence[Group]) -> dict[str, Any]:
-    """`list --needs-action --by-cause --json`."""
-    return {
-        "schema": 1,
-        "groups": [
-            {
-                "count": len(each.ids),
-                "kind": each.cause.kind,
-                "state": each.cause.state,
-                "reason": each.cause.reason,
-                "status": each.cause.status,
-                "message": each.cause.message or None,
-                "ids": each.ids,
-                "next_command": _next_command(each),
-            }
-            for each in groups
-        ],
-    }
-
-
 def causes_text(groups: Sequence[Group]) -> str:
     """The same for a person: each cause once, with an example, why it holds them, and what can be done."""
     from sync.explain import explain_held
@@ -182,7 +156,7 @@ def causes_text(groups: Sequence[Group]) -> str:
             ("  what", f"{cause.kind}, {cause.state}: {cause.reason}"),
             ("  which", f"{shown} and {more} more" if more > 0 else shown),
             ("  why", explained["waiting_for"] or ""),
-            ("  next", _next_command(group)),
+            ("  next", next_command_of(group)),
         ]
         rows += [("  you can" if not n else "", each) for n, each in enumerate(explained["person_can"])]
         head = click.style(f"{len(group.ids)} x {plain(told)}", fg=_COLOURS.get(cause.state))
@@ -190,36 +164,11 @@ def causes_text(groups: Sequence[Group]) -> str:
     return "\n\n".join(blocks)
 
 
-def _next_command(group: Group) -> str:
-    """What to run first: where one order can help all of them, that; else a look at the oldest."""
-    from sync.explain import next_command
-
-    command = next_command(group.cause.reason)
-    return command if not command.startswith("fieldsync list") else f"fieldsync show {group.ids[0][-8:]}"
-
-
 def _reason(each: Mapping[str, Any]) -> str:
     reason = each["reason"] or "-"
     if not each["signature_owed"]:
         return reason
     return "signature owed" if each["reason"] is None else f"{reason}, signature owed"
-
-
-def show_document(told: Mapping[str, Any], explained: Explained) -> dict[str, Any]:
-    """`show --json`. What the other side wrote is cleaned once more: it may hold what nobody expected there."""
-    receipts = [_clean(each) for each in told["receipts"]]
-    return {
-        "schema": 1,
-        **{name: told[name] for name in _LISTED},
-        "blocked_by": told["blocked_by"],
-        "payload": told["payload"],
-        "revisions": told["revisions"],
-        "server_version": _clean(told["server_version"]),
-        "history": [{name: _clean(each[name]) for name in _TRIED} for each in told["history"]],
-        "receipt": next((each for each in receipts if each["adopted"]), None),
-        "receipts": receipts,
-        "explain": explained,
-    }
 
 
 def show_text(told: Mapping[str, Any], explained: Explained) -> str:
@@ -317,19 +266,6 @@ def _columns(rows: list[Any]) -> list[str]:
 
 def _pretty(document: Any) -> list[str]:
     return [plain(line) for line in json.dumps(document, ensure_ascii=False, indent=2).split("\n")]
-
-
-def _clean(value: Any) -> Any:
-    from sync.secret import redact
-
-    match value:
-        case str():
-            return redact(value)
-        case dict():
-            return {key: _clean(each) for key, each in value.items()}
-        case list():
-            return [_clean(each) for each in value]
-    return value
 
 
 def _coloured(text: str, name: str) -> str:

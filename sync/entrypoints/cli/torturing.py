@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import Failed, answer_is_stuck, print_json, reported
+from sync.entrypoints.cli.output import answer_is_stuck, print_json, reported
 from sync.entrypoints.cli.trying import interruptible
+from sync.entrypoints.exits import Exit
+from sync.entrypoints.failures import Failed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

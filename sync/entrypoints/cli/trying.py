@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sync.entrypoints.cli.exits import Exit
-from sync.entrypoints.cli.output import Failed, print_json, reported
+from sync.entrypoints.cli.output import print_json, reported
+from sync.entrypoints.exits import Exit
+from sync.entrypoints.failures import Failed
 
 if TYPE_CHECKING:
     from sync.demo.comparison import Compared
