@@ -23,6 +23,7 @@ ATTEMPT_ENDED: Final = "attempt_ended"
 GATE_CLOSED: Final = "gate_closed"
 CLOCK_JUMPED: Final = "clock_jumped"
 UNCAUGHT: Final = "uncaught"
+REQUEST_FAILED: Final = "request_failed"
 
 # At DEBUG these print whole requests: every header, every signed address.
 _NEVER_DEBUG: Final = ("botocore", "urllib3", "boto3", "s3transfer", "httpx", "httpcore")

@@ -43,9 +43,12 @@ HOMES = {
     "click": ("sync.entrypoints.cli",),
     "cryptography": ("sync.bundle.keys", "sync.bundle.sealed_file"),
     "rich": ("sync.entrypoints.cli", "sync.demo"),
-    "fastapi": ("sync.entrypoints.api", "sync.entrypoints.page", "sync.sandbox"),
+    "fastapi": ("sync.entrypoints.api", "sync.entrypoints.page", "sync.entrypoints.server", "sync.sandbox"),
     "starlette": ("sync.entrypoints.api", "sync.entrypoints.page", "sync.sandbox"),
-    "uvicorn": ("sync.entrypoints", "sync.sandbox"),
+    "uvicorn": ("sync.entrypoints.server", "sync.sandbox"),
+    "itsdangerous": ("sync.local_access",),
+    "jinja2": ("sync.entrypoints.page",),
+    "prometheus_client": ("sync.entrypoints.api",),
 }
 
 # Top to bottom: a module imports only what stands below it in this list. What is not listed is bound by the
@@ -126,7 +129,7 @@ WORLDLY_CALLS = {
 HEAVY = {
     "sqlalchemy", "sqlmodel", "alembic", "pydantic", "pydantic_settings", "boto3", "botocore", "urllib3", "httpx",
     "fastapi", "starlette", "uvicorn", "apscheduler", "tenacity", "rich", "PIL",
-    "cryptography",
+    "cryptography", "itsdangerous", "jinja2", "prometheus_client",
 }  # fmt: skip
 LIGHT = (
     "sync.__main__",

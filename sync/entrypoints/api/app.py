@@ -1,0 +1,31 @@
+"""The local API and the page as one application: routers in, guarded, failures told as documents."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from sync.entrypoints.api import seeing
+from sync.entrypoints.api.answers import add_answers
+from sync.entrypoints.api.desk import Desk
+from sync.entrypoints.page.app import add_page
+from sync.version import VERSION
+
+_ROUTERS = (seeing.router,)
+
+
+def create_app(desk: Desk) -> FastAPI:
+    """Everything that is served on this machine. The API's own pages of FastAPI are off: they load from elsewhere."""
+    app = FastAPI(
+        title="fieldsync local API",
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+    )
+    app.state.desk = desk
+    add_answers(app)
+    for router in _ROUTERS:
+        app.include_router(router, prefix="/v1")
+    add_page(app)
+    return app
