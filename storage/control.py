@@ -26,6 +26,12 @@ REJECTIONS: Final = "rejections"  # ids refused for good in a row: nobody has go
 LAST_SUCCESS: Final = "last_success"
 SUSPECTS: Final = "suspects"  # {reason: ids in a row}: what was met, and nobody has got through since
 ALONE: Final = "alone"  # ids of entries that met something while others got through
+REMOVED: Final = (
+    "removed"  # how many delivered entries were removed: a count of `purged` that nobody need repeat
+)
+RECOVERED_AS: Final = (
+    "recovered_as"  # a fresh id of the recovery that made this database: its changes count anew
+)
 CLOCK_BASE: Final = "clock_base"  # {"boot", "parted_ms"}: wall clock minus monotonic time
 GATE: Final = (
     "gate:"  # + host: {"mode", "reason", "since", "probe_at", "hold_until", "failures", "proven_at"}

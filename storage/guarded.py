@@ -16,7 +16,19 @@ from sqlmodel import SQLModel
 
 from storage.database import Transaction
 from storage.lifecycle import Event, State, next_state, stage_kept
-from storage.models import Attempt, Control, Entry, Purged, Receipt, Reference, Revision, Signature
+from storage.models import (
+    Attempt,
+    Change,
+    Control,
+    Counter,
+    Entry,
+    Purged,
+    Receipt,
+    Reference,
+    Revision,
+    Sample,
+    Signature,
+)
 from storage.prepared import Prepared
 
 
@@ -32,6 +44,9 @@ CONTROL: Final = _table(Control)
 PURGED: Final = _table(Purged)
 REFERENCE: Final = _table(Reference)
 REVISION: Final = _table(Revision)
+COUNTER: Final = _table(Counter)
+CHANGE: Final = _table(Change)
+SAMPLE: Final = _table(Sample)
 
 
 def to_ms(at: datetime) -> int:

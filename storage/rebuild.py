@@ -24,6 +24,7 @@ _NOT_COPIED: Final = (
     control.WORKER,
     control.REPORT,
     control.SENDS,
+    control.REMOVED,
     "database_id",
     KEPT_DAMAGED,
     digests.UNDIGESTED_UPTO,
@@ -157,11 +158,15 @@ class Rebuild:
         self.tally.lost_ids = [id for id in self.tally.lost_ids if id not in found]
         self.tally.lost["entry"] = len(self.tally.lost_ids)
 
-    def finish(self, *, database_id: str, sequence: int, sends: int) -> None:
-        """What the new database says of itself. Numbers that were ever given are not given again."""
+    def finish(self, *, database_id: str, made_as: str, sequence: int, sends: int) -> None:
+        """What the new database says of itself, `made_as` being the id of this recovery.
+
+        Numbers that were ever given to entries are not given again.
+        """
         kept = {*self._kept_before, *(each["id"] for each in self.tally.damaged)}
         said = {
             "database_id": database_id,
+            control.RECOVERED_AS: made_as,
             control.SENDS: sends,
             KEPT_DAMAGED: sorted(kept & self._ids),
         }

@@ -49,7 +49,7 @@ class NothingKnown(DatabaseUnusable):
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """The moment of the recovery, and its identity should none be left: a fresh id."""
+    """The moment of the recovery, and a fresh id: its own, and the identity should none be left."""
 
     now: datetime
     mono_ms: int
@@ -252,7 +252,10 @@ def _rebuilt(
             database_lost = database_lost or not any(rebuild.tally.read.values())
             from_source = 0 if source is None else _add_source(rebuild, source, layout, identity)
             rebuild.finish(
-                database_id=identity, sequence=max(given, known), sends=max(seen.sends, rebuild.sends)
+                database_id=identity,
+                made_as=when.new_id,
+                sequence=max(given, known),
+                sends=max(seen.sends, rebuild.sends),
             )
         database.checkpoint()
         found = page_damage_of(database)

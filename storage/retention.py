@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import and_, bindparam, delete, exists, func, insert, literal, or_, select, text
 
+from storage import control
 from storage.database import Database, Transaction
 from storage.guarded import ATTEMPT, ENTRY, PURGED, RECEIPT, REFERENCE, SIGNATURE
 from storage.prepared import Prepared
@@ -54,6 +55,7 @@ _KEEP_PROOF: Final = Prepared(
         ),
     )
 )
+_PROOFS: Final = Prepared(select(func.count()).select_from(PURGED).where(PURGED.c.state == text("'done'")))
 _REMOVE: Final = Prepared(delete(ENTRY).where(ENTRY.c.seq == bindparam("wanted")))
 
 
@@ -85,6 +87,9 @@ def prune(database: Database, *, before: int, now: int, dry_run: bool = False) -
     while True:
         with database.write() as transaction:
             rows = transaction.run(_DELIVERED, before=before, behind=behind, most=_BATCH).fetchall()
+            if rows:
+                so_far = removed_so_far(transaction, now=now)
+                control.put(transaction, control.REMOVED, so_far + len(rows), now=now)
             for (seq,) in rows:
                 transaction.run(_KEEP_PROOF, wanted=seq, now=now)
                 transaction.run(_REMOVE, wanted=seq)
@@ -94,6 +99,15 @@ def prune(database: Database, *, before: int, now: int, dry_run: bool = False) -
         behind = rows[-1][0]
     with database.read() as transaction:
         return Pruned(removed, _count(transaction, _AS_OLD, before))
+
+
+def removed_so_far(transaction: Transaction, *, now: int) -> int:
+    """How many delivered entries were ever removed. Kept beside the proofs, which are counted once only."""
+    known = control.get(transaction, control.REMOVED)
+    if known is None:
+        (known,) = transaction.run(_PROOFS).fetchone()
+        control.put(transaction, control.REMOVED, known, now=now)
+    return int(known)
 
 
 def _count(transaction: Transaction, statement: Prepared, before: int) -> int:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from storage import control
+from storage import changes, control, samples
 from storage.database import Database, Transaction
 from storage.errors import DatabaseMissing, DatabaseUnusable, StorageProblem
 from storage.locks import FileLock, Holder
@@ -111,6 +112,7 @@ class Worker:
             probe.close()
             # A pass under way was told to stop and ends by itself within seconds.
             self._scheduler.shutdown(wait=not self._drain.abandoned)
+            self._last_sample()
             events.log(_LOG, events.WORKER_STOPPED, pid=os.getpid())
 
     def _watch(self, probe: Any, seen: Any) -> None:
@@ -212,6 +214,9 @@ class Worker:
             now_ms = self._clock.now_ms()
             value = {"pid": os.getpid(), "since": self._since, "beat_at": now_ms}
             control.put(transaction, control.WORKER, value, now=now_ms)
+            # In a transaction that is made anyway: what charts and listeners need costs no sync of its own.
+            samples.keep_if_due(transaction, now=now_ms)
+            changes.prune(transaction)
             if self._handled is None:
                 report = control.get(transaction, control.REPORT) or {"wake": 0}
                 self._handled = self._forced = int(report["wake"])
@@ -246,6 +251,12 @@ class Worker:
     def _at(self, wait: timedelta) -> None:
         if not self._stopping.is_set():
             self._scheduler.modify_job("drain", next_run_time=datetime.now(UTC) + wait)
+
+    def _last_sample(self) -> None:
+        """How the queue stood when the worker ended. Nobody waits long for it: a chart can do without."""
+        if self._broken is None and not self._drain.abandoned:
+            with suppress(StorageProblem), self._database.write() as transaction:
+                samples.keep(transaction, now=self._clock.now_ms())
 
     def _checkpoint(self) -> None:
         """Checkpoints belong to the worker: inside a capture they would make one person wait for all."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from storage import chains, checks, claims, overview, owing, readiness, story, waits
+from storage import chains, changes, checks, claims, overview, owing, readiness, samples, story, waits
 from storage.prepared import Prepared
 from storage.queries import Reader
 from storage.readiness import (
@@ -269,3 +269,43 @@ def test_what_is_known_of_a_target_is_looked_up_by_its_keys(
     scratch: Scratch, statement: Prepared, steps: list[str]
 ) -> None:
     assert plan(scratch, sql_of(scratch, statement)) == steps
+
+
+def test_changes_are_read_and_let_go_by_their_number_alone(scratch: Scratch) -> None:
+    for sql in (
+        changes._AFTER,
+        changes._ENDS,
+        *(sql_of(scratch, vars(changes)[name]) for name in ("_OLDEST", "_NEWEST", "_LET_GO")),
+    ):
+        reads = [
+            step
+            for step in plan(scratch, sql)
+            if step.startswith(("SCAN", "SEARCH", "USE")) and step != "SCAN CONSTANT ROW"
+        ]
+        # The least and the greatest key are found without a condition: SQLite calls that a search, too.
+        assert set(reads) <= {
+            "SEARCH change",
+            "SEARCH change USING INTEGER PRIMARY KEY (rowid>?)",
+            "SEARCH change USING INTEGER PRIMARY KEY (rowid<?)",
+        }, (sql, reads)
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("_TAKEN", "(at=?)"),
+        ("_BETWEEN", "(at>? AND at<?)"),
+        ("_BEFORE", "(at<?)"),
+        ("_LET_GO", "(at<?)"),
+    ],
+)
+def test_samples_are_found_by_their_time(scratch: Scratch, name: str, step: str) -> None:
+    first, *_ = plan(scratch, sql_of(scratch, vars(samples)[name]))
+    assert first.startswith("SEARCH sample USING")
+    assert first.endswith(f"INDEX sqlite_autoindex_sample_1 {step}")
+
+
+def test_sample_counts_no_entry(scratch: Scratch) -> None:
+    assert all(
+        "counter" in step or "B-TREE" in step for step in plan(scratch, sql_of(scratch, samples._COUNTS))
+    )
