@@ -102,6 +102,15 @@ def possible_host(host: str) -> bool:
     return True
 
 
+def web_name_fault(name: str) -> bool:
+    """Whether this is no host of an address, such as tablet.lan, 10.0.0.4:9000 or [fd00::4]:9000."""
+    found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]*]+)(?::([0-9]{1,5}))?", name)
+    if found is None or not 0 < int(found[2] or "1") <= 65_535:
+        return True
+    host = found[1].strip("[]")
+    return host.endswith(".") or not host.isascii() or not possible_host(host)
+
+
 def address_fault(value: str) -> str | None:
     """Why this is no address of an API; never quotes it, because a password may be in it."""
     if not value.isascii() or not value.isprintable() or " " in value or "\\" in value:

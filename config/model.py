@@ -22,6 +22,7 @@ from config.checks import (
     pattern_fault,
     refused,
     sane_path,
+    web_name_fault,
 )
 from sync.credentials import TokenSource
 from sync.secret import Secret
@@ -393,10 +394,24 @@ def _is_name(value: str) -> bool:
 class WebSettings(Section):
     """The local API and page."""
 
+    enabled: Flag = Field(default=True, description="Serve the local API and page while fieldsync run runs")
     host: str = Field(
         default="127.0.0.1", min_length=1, description="Address to listen on; keep it to this machine"
     )
     port: Count = Field(default=8642, ge=0, le=65_535, description="Port to listen on; 0 takes a free one")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Names, besides those of this machine itself, that browsers may reach it by; "
+        "with a port where a tunnel or proxy has another",
+    )
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _allowed_hosts(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if any(web_name_fault(name) for name in names):
+            what = "must list host names or addresses, each with a port or without, and no scheme, path or wildcard"
+            raise refused("not_a_host", what)
+        return tuple(name.lower() for name in names)
 
 
 class LogSettings(Section):

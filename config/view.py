@@ -108,7 +108,7 @@ def advice(settings: Settings) -> tuple[ConfigProblem, ...]:
             f"Make both at least {_LEAST_WAIT_S}; shorter is for trials.",
         )
     if settings.web.host not in LOOPBACK:
-        what = "is not this machine alone: whoever reaches it sees names and orders a resync"
+        what = "is not this machine alone: others reach the page, and names travel unencrypted"
         add("web.host", "web_not_loopback", what, "Use 127.0.0.1, and a tunnel to look from elsewhere.")
     return tuple(found)
 

@@ -24,6 +24,11 @@ GATE_CLOSED: Final = "gate_closed"
 CLOCK_JUMPED: Final = "clock_jumped"
 UNCAUGHT: Final = "uncaught"
 REQUEST_FAILED: Final = "request_failed"
+REQUEST_ENDED: Final = "request_ended"
+PAGE_SERVED: Final = "page_served"
+PAGE_UNAVAILABLE: Final = "page_unavailable"
+PAGE_NOT_LOOPBACK: Final = "page_not_loopback"
+ACCESS_RENEWED: Final = "access_renewed"
 
 # At DEBUG these print whole requests: every header, every signed address.
 _NEVER_DEBUG: Final = ("botocore", "urllib3", "boto3", "s3transfer", "httpx", "httpcore")

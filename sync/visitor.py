@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Final
 
 
 class Scope(StrEnum):
@@ -29,3 +30,27 @@ class Visitor:
     def sees(self, owner: str | None) -> bool:
         """Whether an entry of this owner is any business of theirs."""
         return self.everyone or owner == self.owner
+
+    def to_json(self) -> dict[str, Any]:
+        return {"scopes": sorted(self.scopes), "owner": self.owner, "everyone": self.everyone}
+
+    @classmethod
+    def from_json(cls, document: Any) -> Visitor | None:
+        """Who was told by `to_json`; None where it is no such document, or names a scope that there is not."""
+        match document:
+            case {"scopes": [*scopes], "owner": None | str() as owner, "everyone": bool() as everyone}:
+                pass
+            case _:
+                return None
+        try:
+            return cls(frozenset(Scope(scope) for scope in scopes), owner, everyone)
+        except ValueError:
+            return None
+
+
+OPS: Final = Visitor(frozenset(Scope), everyone=True)
+
+
+def technician(owner: str | None) -> Visitor:
+    """Who captures on this device, and sees what is theirs."""
+    return Visitor(frozenset({Scope.CAPTURE, Scope.READ}), owner)

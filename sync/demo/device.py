@@ -46,7 +46,7 @@ _HURRIED: Final = {
     "FIELDSYNC_SYNC__SETTLE_S": "1",
     # The sandbox honours the Idempotency-Key, so what was cut off may be sent again under its key.
     "FIELDSYNC_SYNC__IN_DOUBT": "key",
-    "FIELDSYNC_WEB__PORT": "0",
+    "FIELDSYNC_WEB__ENABLED": "false",
 }
 
 

@@ -33,7 +33,7 @@ HURRIED: Final[Settings] = {
     "SYNC__LEASE_S": 40,
     "SYNC__EXCHANGE_LIMIT_S": 30,
     "LOG__LEVEL": "DEBUG",
-    "WEB__PORT": 0,
+    "WEB__ENABLED": "false",
 }
 
 

@@ -95,6 +95,7 @@ class Tablet:
             "HOME": str(folder),
             "FIELDSYNC_STORAGE__DIR": str(self.storage),
             "FIELDSYNC_STORAGE__RESERVE_MIB": "1",
+            "FIELDSYNC_WEB__ENABLED": "false",
             **{f"FIELDSYNC_{name}": str(value) for name, value in settings.items()},
         }
 

@@ -34,6 +34,7 @@ class Device:
             "FIELDSYNC_SYNC__START_SPREAD_S": "0.2",
             "FIELDSYNC_SYNC__PROBE_CAP_S": "0.5",
             "FIELDSYNC_SYNC__SETTLE_S": "0.2",
+            "FIELDSYNC_WEB__ENABLED": "false",
             **{f"FIELDSYNC_{name}": str(value) for name, value in settings.items()},
         }
 

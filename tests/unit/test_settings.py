@@ -78,8 +78,10 @@ def test_command_line_wins_over_environment_over_file_over_default(tmp_path: Pat
     assert (settings.web.port, settings.sync.interval_s, settings.web.host) == (5, 4, "127.0.0.2")
     assert (settings.log.level, settings.log.format) == ("DEBUG", "json")
     assert public_view(settings)["sources"]["web"] == {
+        "enabled": "default",
         "host": f"file {tmp_path / 'fieldsync.toml'}",
         "port": "command line",
+        "allowed_hosts": "default",
     }
     assert public_view(settings)["sources"]["sync"]["interval_s"] == "environment FIELDSYNC_SYNC__INTERVAL_S"
     assert public_view(settings)["sources"]["sync"]["lease_s"] == "default"

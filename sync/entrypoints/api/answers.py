@@ -29,6 +29,7 @@ _BY_CODE: Final = {
     "forbidden": 403,
     "refused_origin": 403,
     "refused_host": 421,
+    "refused_target": 400,
     "not_found": 404,
     "method_not_allowed": 405,
     "too_large": 413,
@@ -65,7 +66,7 @@ def answer_of(failed: Failed) -> JSONResponse:
 
 
 def add_answers(app: FastAPI) -> None:
-    """Have every exception of a route told as a document."""
+    """Have what FastAPI itself refuses told as a document; the rest is `answer_to`."""
 
     @app.exception_handler(RequestValidationError)
     async def refused(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -85,16 +86,17 @@ def add_answers(app: FastAPI) -> None:
         answer.headers.update(error.headers or {})
         return answer
 
-    @app.exception_handler(Exception)
-    async def failed_route(_: Request, error: Exception) -> JSONResponse:
-        found = explained(error)
-        if found is None:
-            # Neither message nor traceback: both may quote what somebody sent.
-            events.log(_LOG, events.REQUEST_FAILED, level=logging.ERROR, error=type(error).__name__)
-            found = Failed(
-                Exit.UNEXPECTED, "unexpected", f"something unexpected went wrong ({type(error).__name__})"
-            )
-        return answer_of(found)
+
+def answer_to(error: Exception) -> JSONResponse:
+    """The answer to whatever a route raises; the guard catches it, so that no server prints it raw."""
+    found = explained(error)
+    if found is None:
+        # Neither message nor traceback: both may quote what somebody sent.
+        events.log(_LOG, events.REQUEST_FAILED, level=logging.ERROR, error=type(error).__name__)
+        found = Failed(
+            Exit.UNEXPECTED, "unexpected", f"something unexpected went wrong ({type(error).__name__})"
+        )
+    return answer_of(found)
 
 
 def _problem(error: Any) -> Problem:

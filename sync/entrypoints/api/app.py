@@ -7,6 +7,8 @@ from fastapi import FastAPI
 from sync.entrypoints.api import seeing
 from sync.entrypoints.api.answers import add_answers
 from sync.entrypoints.api.desk import Desk
+from sync.entrypoints.api.guarding import Guard
+from sync.entrypoints.page import entering
 from sync.entrypoints.page.app import add_page
 from sync.version import VERSION
 
@@ -28,4 +30,6 @@ def create_app(desk: Desk) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router, prefix="/v1")
     add_page(app)
+    app.include_router(entering.router)
+    app.add_middleware(Guard, desk=desk, stranger=entering.stranger)
     return app

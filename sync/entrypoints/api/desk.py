@@ -10,6 +10,8 @@ from fastapi import Request
 from config.settings import Settings
 from storage.database import Database
 from sync.clock import Clock
+from sync.entrypoints.api.refusing import Allowed
+from sync.local_access import LocalAccess
 
 
 class Switch(Protocol):
@@ -27,6 +29,8 @@ class Desk:
     settings: Settings
     database: Database
     clock: Clock
+    access: LocalAccess
+    allowed: Allowed
     switch: Switch | None = None
 
 

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated, Final
 
-from fastapi import Request
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
 from sync.visitor import Scope, Visitor
 
+# For the description alone: the guard has looked at the token before.
+_BEARER: Final = HTTPBearer(
+    auto_error=False, description="The token of the file web/token, or one of `fieldsync open --token`."
+)
 
-def may(scope: Scope) -> Callable[[Request], Visitor]:
+
+def may(scope: Scope) -> Callable[..., Visitor]:
     """A dependency: the visitor of this request. The guard has put them into `request.state.visitor`.
 
     Raises:
         Failed: nobody was let in (401), or not for this (403).
     """
 
-    def let_in(request: Request) -> Visitor:
+    def let_in(
+        request: Request,
+        _: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)] = None,
+    ) -> Visitor:
         visitor: Visitor | None = getattr(request.state, "visitor", None)
         if visitor is None:
             message = "this needs a token: a bearer token, or the page opened with fieldsync open"

@@ -262,7 +262,7 @@ def run(debug: bool) -> None:
 
 def _run() -> None:
     from config.settings import load
-    from sync import app, events
+    from sync import app, commands, events
     from sync.clock import Clock
     from sync.scheduler import Worker, WorkerRunning
 
@@ -280,7 +280,10 @@ def _run() -> None:
             settle_s=settings.sync.settle_s,
             clock=clock,
         )
-        with _stopping(worker.stop):
+        holder = commands.worker(database)
+        if holder is not None:  # before its page is announced under our name
+            raise _busy(holder)
+        with _page(settings, database, clock) as close_page, _stopping(_both(close_page, worker.stop)):
             try:
                 worker.run()
             except WorkerRunning as running:
@@ -291,3 +294,27 @@ def _run() -> None:
         drain.close()
     finally:
         database.close()
+
+
+def _both(*stops: Callable[[], None]) -> Callable[[], None]:
+    def stop() -> None:
+        for each in stops:
+            each()
+
+    return stop
+
+
+@contextmanager
+def _page(settings: Settings, database: Database, clock: Clock) -> Iterator[Callable[[], None]]:
+    """The local API and page beside the worker, where they are wanted. Yields what tells them to end."""
+    if not settings.web.enabled:
+        yield lambda: None
+        return
+    from sync.entrypoints.server import LocalServer
+
+    server = LocalServer(settings, database, clock)
+    server.start()
+    try:
+        yield server.ask_to_stop
+    finally:
+        server.stop()
