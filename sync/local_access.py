@@ -215,13 +215,16 @@ class LocalAccess:
             return None
         except OSError as error:
             raise from_os_error(error, self._links) from None
-        self.page_to(code).unlink(missing_ok=True)
+        self._link_file(code).with_suffix(".html").unlink(missing_ok=True)
         sync_folder(self._links)  # a power cut must not bring it back
         return visitor
 
-    def page_to(self, code: str) -> Path:
-        """Where a page may lie that leads a browser to the link. On a command line all users could read the code."""
-        return self._link_file(code).with_suffix(".html")
+    def lead_to(self, code: str, url: str) -> Path:
+        """A page of this user alone that leads a browser to a link. On a command line all users could read the code."""
+        page = self._link_file(code).with_suffix(".html")
+        content = f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={url}">'
+        self._write(page, f'{content}<a href="{url}">fieldsync</a>\n'.encode())
+        return page
 
     def announce(self, address: Address) -> None:
         """The server answers there now. Raises StorageProblem where that cannot be written."""
