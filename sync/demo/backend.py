@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import secrets
 import socket
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from sync.demo.asking import TIMEOUT_S, Found, ask
 from sync.demo.children import Children, DemoBroken, wait_for
 from sync.demo.comparison import Arrived
+from sync.demo.network import Control, Network
 from sync.payload import to_body
 from sync.sandbox import faults
 from sync.sandbox.faults import Fault
@@ -21,16 +21,6 @@ from sync.sandbox.signing import presign
 from sync.sandbox.state import State
 
 START_WITHIN_S: Final = 20.0
-_TIMEOUT_S: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An address and what it answered."""
-
-    status: int
-    body: bytes
-    content_type: str
 
 
 class Backend:
@@ -56,6 +46,8 @@ class Backend:
         if not listening:
             raise DemoBroken("the sandbox did not start", self._children.end_of_log("sandbox"))
         self.environment = dict(self._facts["environment"])
+        self._control = Control(self.control_url)
+        self._network = Network(self._control)
 
     def _read_facts(self) -> bool:
         text = self._children.output("sandbox")
@@ -69,38 +61,33 @@ class Backend:
     def api_url(self) -> str:
         return str(self._facts["api_url"])
 
+    @property
+    def control_url(self) -> str:
+        return str(self._facts["control_url"])
+
     def offline(self) -> None:
         """API and storage refuse connections from when this returns."""
-        self._switch("offline", online=False)
+        self._network.turn(online=False)
 
     def online(self) -> None:
-        self._switch("online", online=True)
+        self._network.turn(online=True)
 
     def refuses(self) -> bool:
         """Whether a connection to the API is really refused, seen by trying one."""
         parts = urlsplit(self.api_url)
         try:
-            with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=_TIMEOUT_S):
+            with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=TIMEOUT_S):
                 return False
         except ConnectionRefusedError:
             return True
 
-    def _switch(self, order: str, *, online: bool) -> None:
-        self._control("POST", f"/{order}", {})
-
-        def switched() -> bool:
-            return all(state is online for state in self._control("GET", "/state")["online"].values())
-
-        if not wait_for(switched, within_s=_TIMEOUT_S):
-            raise DemoBroken(f"the sandbox did not go {order}")
-
     def disturb(self, fault: Fault) -> int:
         """Make something go wrong; answers the number to end it by."""
         wanted = {name: getattr(fault, name) for name in Fault.__dataclass_fields__}
-        return int(self._control("POST", "/faults", wanted)["id"])
+        return int(self._control.order("POST", "/faults", wanted)["id"])
 
     def undisturb(self, number: int) -> None:
-        self._control("DELETE", f"/faults/{number}", known=(200, 404))
+        self._control.order("DELETE", f"/faults/{number}", known=(200, 404))
 
     def refuse_company(self, number: int) -> None:
         """One customer the server does not know: what names it is refused for good."""
@@ -109,11 +96,11 @@ class Backend:
         self.disturb(faults.answer("unplanned", 422, when={"companyId": number}, body=body, times=None))
 
     def counters(self) -> dict[str, int]:
-        return dict(self._control("GET", "/state")["counters"])
+        return dict(self._control.order("GET", "/state")["counters"])
 
     def arrived(self) -> list[Arrived]:
         """Every record the server made, with the image that lies in the storage for it."""
-        return [self._arrived(record) for record in self._control("GET", "/records")["records"]]
+        return [self._arrived(record) for record in self._control.order("GET", "/records")["records"]]
 
     def _arrived(self, record: dict[str, Any]) -> Arrived:
         image = self._image(record["image_key"])
@@ -133,28 +120,5 @@ class Backend:
         return presign(signing_key, url, method=method, now=datetime.now(UTC), lifetime_s=60)
 
     def _image(self, key: str) -> Found | None:
-        found = _ask("GET", self.image_url(key))
+        found = ask("GET", self.image_url(key))
         return found if found.status == 200 else None
-
-    def _control(
-        self, method: str, path: str, body: Any = None, *, known: tuple[int, ...] = (200, 201, 202)
-    ) -> Any:
-        sent = None if body is None else json.dumps(body).encode()
-        found = _ask(method, self._facts["control_url"] + path, sent)
-        if found.status not in known:
-            raise DemoBroken(f"the sandbox answered {found.status} to {path}: {found.body[:200]!r}")
-        return json.loads(found.body)
-
-
-def _ask(method: str, url: str, body: bytes | None = None) -> Found:
-    """One request to this machine. Straight to the socket: no proxy, no redirect, no credentials of the user."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
-    try:
-        connection.request(method, f"{parts.path}?{parts.query}" if parts.query else parts.path, body)
-        answer = connection.getresponse()
-        return Found(answer.status, answer.read(), answer.getheader("content-type") or "")
-    except (OSError, http.client.HTTPException) as error:
-        raise DemoBroken(f"the sandbox does not answer ({type(error).__name__})") from error
-    finally:
-        connection.close()

@@ -107,12 +107,12 @@ class Children:
             self._guard.wait(STOP_WITHIN_S)
 
     def start(
-        self, *arguments: str, log: str, environment: Mapping[str, str] | None = None
+        self, *arguments: str, log: str, environment: Mapping[str, str] | None = None, module: str = "sync"
     ) -> subprocess.Popen[bytes]:
         """`fieldsync ARGUMENTS` as a process of its own; stdout goes to `log`.out, stderr to `log`.err."""
         with (self.folder / f"{log}.out").open("ab") as out, (self.folder / f"{log}.err").open("ab") as err:
             process = subprocess.Popen(  # noqa: S603  our own program, our own arguments
-                [sys.executable, "-m", "sync", *arguments],
+                [sys.executable, "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from storage.locks import Holder
     from sync.clock import Clock
     from sync.drain import Drain
+    from sync.entrypoints.api.desk import Switch
     from sync.report import DrainReport
 
 Progress = Callable[[dict[str, Any]], None]
@@ -257,10 +258,15 @@ def _stopping(stop: Callable[[], None]) -> Iterator[None]:
 def run(debug: bool) -> None:
     """The worker: deliver by itself whenever the network allows, until SIGTERM or Ctrl-C."""
     with reported(as_json=False, debug=debug):
-        _run()
+        work()
 
 
-def _run() -> None:
+def work(*, switch: Switch | None = None) -> None:
+    """The worker, with the page beside it, until it is told to stop. `switch`: a network that the page can turn off.
+
+    Raises:
+        Failed: another worker serves this outbox. ConfigError, StorageProblem: it cannot begin.
+    """
     from config.settings import load
     from sync import app, commands, events
     from sync.clock import Clock
@@ -283,7 +289,10 @@ def _run() -> None:
         holder = commands.worker(database)
         if holder is not None:  # before its page is announced under our name
             raise _busy(holder)
-        with _page(settings, database, clock) as close_page, _stopping(_both(close_page, worker.stop)):
+        with (
+            _page(settings, database, clock, switch) as close_page,
+            _stopping(_both(close_page, worker.stop)),
+        ):
             try:
                 worker.run()
             except WorkerRunning as running:
@@ -305,14 +314,16 @@ def _both(*stops: Callable[[], None]) -> Callable[[], None]:
 
 
 @contextmanager
-def _page(settings: Settings, database: Database, clock: Clock) -> Iterator[Callable[[], None]]:
+def _page(
+    settings: Settings, database: Database, clock: Clock, switch: Switch | None
+) -> Iterator[Callable[[], None]]:
     """The local API and page beside the worker, where they are wanted. Yields what tells them to end."""
     if not settings.web.enabled:
         yield lambda: None
         return
     from sync.entrypoints.server import LocalServer
 
-    server = LocalServer(settings, database, clock)
+    server = LocalServer(settings, database, clock, switch=switch)
     server.start()
     try:
         yield server.ask_to_stop
