@@ -16,6 +16,7 @@ from sync.errors import InputRefused, Problem
 if TYPE_CHECKING:
     from config.settings import Settings
     from storage.database import Database, Transaction
+    from storage.listed import Line
     from sync.capture import Captured, Checked, Input
     from sync.clock import Clock
     from sync.commands import Resynced, Selection
@@ -263,3 +264,27 @@ def pause(database: Database, clock: Clock, reason: str | None) -> bool:
 
     check_text(reason)
     return commands.pause(database, reason, clock)
+
+
+def check_reference_list(content: bytes) -> tuple[Line, ...]:
+    """The lines of a reference list, as CSV. Raises: Failed, with all that is wrong."""
+    from sync import reference_list
+
+    try:
+        return reference_list.parse(content)
+    except InputRefused as refusal:
+        raise Failed(
+            Exit.REFUSED,
+            refusal.code,
+            f"the reference list was not changed: the file has {counted(refusal.problems)}",
+            problems=refusal.problems,
+            next_command="fieldsync reference import --help",
+        ) from None
+
+
+def replace_reference_list(database: Database, clock: Clock, lines: tuple[Line, ...]) -> int:
+    """Have these names instead of those there are; none of them: no list. Answers how many there were."""
+    from storage import listed
+
+    with database.write() as transaction:
+        return listed.replace(transaction, lines, now=clock.now_ms())

@@ -44,7 +44,8 @@ class Operation:
     has no target. `start_field` names the instant that tells entries of this kind apart; with `start_is_ours` it is the
     moment of capture where the input leaves it out, and unique on this device.
     `quiet` is the same request without what must not happen twice: mails and notices. `mirrored` says under which
-    names a read by id shows what a field of the body sets.
+    names a read by id shows what a field of the body sets. `listed` says which fields hold ids that the reference list
+    may name, and of which type: company, site or rule.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class Operation:
     traits: Callable[[Mapping[str, Any]], Traits | None] = no_traits
     quiet: Callable[[Mapping[str, Any]], dict[str, Any]] = as_it_is
     mirrored: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    listed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def creates(self) -> bool:

@@ -51,4 +51,5 @@ OPERATION = Operation(
         "assignedUserId": ("assignedUserId", "assignedProfileId"),
         "ruleId": ("rule.id",),
     },
+    listed={"ruleId": "rule", "siteIds": "site"},
 )

@@ -74,4 +74,5 @@ OPERATION = Operation(
     start_is_ours=True,
     payload_model=payload_model,
     traits=traits,
+    listed={"companyId": "company", "siteIds": "site", "ruleIds": "rule"},
 )

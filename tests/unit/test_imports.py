@@ -158,6 +158,8 @@ LIGHT = (
     "storage.witness",
     "sync.entrypoints.cli.care",
     "sync.entrypoints.cli.bundling",
+    "sync.entrypoints.cli.naming",
+    "storage.listed",
 )
 
 # Modules that come with a declared package and are released together with it.
