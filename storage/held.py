@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from storage.queries import Narrowed, Reader
 
+ALL: Final = -1
 _FACTS: Final = (
     "id", "kind", "state", "stage", "reason", "owner", "payload", "tried_reason", "status", "detail",
 )  # fmt: skip
@@ -21,7 +22,7 @@ _SQL: Final = """
 """
 
 
-def held(reader: Reader, narrowed: Narrowed) -> list[dict[str, Any]]:
-    """Everything that needs a person and fits, oldest capture first."""
+def held(reader: Reader, narrowed: Narrowed, *, limit: int = ALL) -> list[dict[str, Any]]:
+    """Everything that needs a person and fits, oldest capture first; at most `limit`."""
     where, values = narrowed.where(needs_action=True)
-    return reader.rows(_FACTS, f"{_SQL} {where} ORDER BY e.seq", values)
+    return reader.rows(_FACTS, f"{_SQL} {where} ORDER BY e.seq LIMIT ?", (*values, limit))

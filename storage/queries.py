@@ -29,6 +29,29 @@ _LIST: Final = """
 """
 
 
+# By the end of an id (its index is read through, nothing else), or by a number of the server: of what an entry made, or
+# of what an answer was about. The condition of the partial index is repeated word for word.
+_FOUND: Final = """
+    SELECT seq FROM entry WHERE id LIKE ? ESCAPE '\\'
+    UNION ALL SELECT seq FROM entry WHERE creates = 1 AND server_id IS NOT NULL AND server_id = ?
+    UNION ALL SELECT entry_seq FROM receipt WHERE server_id = ?
+"""
+_LARGEST_ID: Final = 2**63 - 1
+
+
+def _search_values(text: str) -> tuple[str, int, int]:
+    """The values of `_FOUND`; -1 is no server's number."""
+    wanted = text.strip().lower()
+    number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 20 else -1
+    number = number if number <= _LARGEST_ID else -1
+    return f"%{_escaped(wanted)}", number, number
+
+
+def _escaped(text: str) -> str:
+    """As LIKE takes it literally."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
 def iso(at: int | None) -> str | None:
     """A stored instant as people and programs read it: ISO 8601, UTC, milliseconds."""
     if at is None:
@@ -37,12 +60,24 @@ def iso(at: int | None) -> str | None:
 
 
 class Narrowed(NamedTuple):
-    """Which entries are asked for: only those that fit all that is given. `since` is in milliseconds."""
+    """Which entries are asked for: only those that fit all that is given. `since` is in milliseconds.
+
+    `owner` "" is: those that have none. `search`: the end of an id, or a server id. `after_id` is the last one of the
+    page before, in the order that is asked for.
+    """
 
     states: tuple[str, ...] = ()
     kind: str | None = None
     since: int | None = None
     after_id: str | None = None
+    owner: str | None = None
+    reason: str | None = None
+    search: str | None = None
+    newest_first: bool = False
+
+    @property
+    def order(self) -> str:
+        return "DESC" if self.newest_first else "ASC"
 
     def where(self, *, needs_action: bool = False) -> tuple[str, list[Any]]:
         """The condition on `entry e` and its values."""
@@ -59,8 +94,18 @@ class Narrowed(NamedTuple):
         if self.since is not None:
             conditions.append("e.captured_at >= ?")
             values.append(self.since)
+        if self.owner is not None:
+            conditions.append("coalesce(e.owner, '') = ?")
+            values.append(self.owner)
+        if self.reason is not None:
+            conditions.append("e.reason = ?")
+            values.append(self.reason)
+        if self.search is not None:
+            conditions.append(f"e.seq IN ({_FOUND})")
+            values.extend(_search_values(self.search))
         if self.after_id is not None:
-            conditions.append("e.seq > (SELECT seq FROM entry WHERE id = ?)")
+            beyond = "<" if self.newest_first else ">"
+            conditions.append(f"e.seq {beyond} (SELECT seq FROM entry WHERE id = ?)")  # noqa: S608  a sign of ours
             values.append(self.after_id)
         return (f"WHERE {' AND '.join(conditions)}" if conditions else ""), values
 
@@ -160,12 +205,22 @@ class Reader:
         limit: int = 1000,
     ) -> list[dict[str, Any]]:
         """Entries in capture order, oldest first, each in the shape of `list --json`."""
-        where, values = Narrowed(states, kind, since, after_id).where(needs_action=needs_action)
+        narrowed = Narrowed(states, kind, since, after_id)
+        return self.listed(narrowed, needs_action=needs_action, limit=limit)
+
+    def listed(
+        self, narrowed: Narrowed, *, needs_action: bool = False, limit: int = 1000
+    ) -> list[dict[str, Any]]:
+        """Entries in the order that is asked for, each in the shape of `list --json`."""
+        where, values = narrowed.where(needs_action=needs_action)
         listed = (
             _LIST.replace("entry e", "entry e INDEXED BY ix_entry_needs_action") if needs_action else _LIST
         )
         return [
-            _entry(row) for row in self._all(f"{listed} {where} ORDER BY e.seq LIMIT ?", (*values, limit))
+            _entry(row)
+            for row in self._all(
+                f"{listed} {where} ORDER BY e.seq {narrowed.order} LIMIT ?", (*values, limit)
+            )
         ]
 
     def entry(self, id: str) -> dict[str, Any]:
@@ -224,9 +279,8 @@ class Reader:
         return found[0]
 
     def _ending_in(self, wanted: str, tables: tuple[str, ...]) -> list[str]:
-        escaped = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         sql = " UNION ALL ".join(f"SELECT id FROM {table} WHERE id LIKE :end ESCAPE '\\'" for table in tables)  # noqa: S608  names of ours
-        return [str(row[0]) for row in self._all(f"{sql} LIMIT 11", {"end": f"%{escaped}"})]
+        return [str(row[0]) for row in self._all(f"{sql} LIMIT 11", {"end": f"%{_escaped(wanted)}"})]
 
 
 def _entry(row: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from storage import chains, changes, checks, claims, overview, owing, readiness, samples, story, waits
 from storage.prepared import Prepared
-from storage.queries import Reader
+from storage.queries import Narrowed, Reader
 from storage.readiness import (
     DUE_REISSUES,
     DUE_UPLOADS,
@@ -230,6 +230,29 @@ def test_first_page_of_what_needs_action_walks_its_index(scratch: Scratch) -> No
 def test_list_of_one_state_walks_its_index(scratch: Scratch) -> None:
     (steps,) = plans_of(scratch, lambda reader: reader.entries(states=("dead",))).values()
     assert_flat([step for step in steps if not step.startswith("SEARCH s ")], "ix_entry_state")
+
+
+def test_newest_of_one_state_are_the_last_rows_of_its_index(scratch: Scratch) -> None:
+    narrowed = Narrowed(states=("dead",), newest_first=True, after_id="id-500")
+    (steps,) = plans_of(scratch, lambda reader: reader.listed(narrowed)).values()
+    assert_flat([step for step in steps if not step.startswith("SEARCH s ")], "ix_entry_state")
+
+
+def test_newest_of_all_are_read_backwards_without_sorting(scratch: Scratch) -> None:
+    narrowed = Narrowed(newest_first=True, kind="curative", owner="alice", after_id="id-500")
+    (steps,) = plans_of(scratch, lambda reader: reader.listed(narrowed)).values()
+    assert steps[0] == "SEARCH e USING INTEGER PRIMARY KEY (rowid<?)"
+    assert not [step for step in steps if "TEMP B-TREE" in step]
+
+
+def test_search_reads_no_entry_but_those_it_finds(scratch: Scratch) -> None:
+    narrowed = Narrowed(search="77", newest_first=True)
+    (steps,) = plans_of(scratch, lambda reader: reader.listed(narrowed)).values()
+    assert "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)" in steps
+    for index in ("ix_receipt_server", "ux_entry_created"):
+        assert any(step.endswith(f"INDEX {index} (server_id=?)") for step in steps), steps
+    scans = [step for step in steps if step.startswith("SCAN") and "COVERING INDEX" not in step]
+    assert scans == []
 
 
 def test_oldest_that_waits_and_next_that_is_due_are_found_by_index(scratch: Scratch) -> None:
