@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlcipher3 import dbapi2
 
 from storage import chains, control, digests
-from storage.checking import KEPT_DAMAGED, image_intact, request_intact
+from storage.checking import KEPT_DAMAGED, image_intact
 from storage.lifecycle import State
+from storage.recovered import Tally
 from storage.salvage import Layout, Salvage, is_json
+from storage.salvaged_row import as_stored, by_entry, content, intact_row, named_entries, without_id
 from storage.verdicts import Evidence, verdict
 
 # What is only true of a running process, and what the new database says of itself.
@@ -42,25 +44,6 @@ class Moment:
     doubt: Mapping[str, Any]
     states_hold: bool
     methods: Mapping[str, str]
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of the rows. Ids are local ids of entries."""
-
-    read: dict[str, int] = field(default_factory=dict)
-    lost: dict[str, int] = field(default_factory=dict)
-    lost_ids: list[str] = field(default_factory=list)
-    damaged: list[dict[str, str]] = field(
-        default_factory=list
-    )  # {"id", "reason"}: kept, and held where not final
-    broken_images: list[str] = field(default_factory=list)
-    in_doubt: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def count(self, table: str, *, read: bool, n: int = 1) -> None:
-        counts = self.read if read else self.lost
-        counts[table] = counts.get(table, 0) + n
 
 
 class Rebuild:
@@ -129,9 +112,9 @@ class Rebuild:
         found = {
             number: rows for number, rows in self._orphans[table].items() if self._may_belong(source, number)
         }
-        for number, rows in _by_entry(self._rows(source, table)).items():
-            known = {_content(row) for row in found.get(number, [])}
-            found[number] = [*found.get(number, []), *(row for row in rows if _content(row) not in known)]
+        for number, rows in by_entry(self._rows(source, table)).items():
+            known = {content(row) for row in found.get(number, [])}
+            found[number] = [*found.get(number, []), *(row for row in rows if content(row) not in known)]
         return found
 
     def _may_belong(self, source: Salvage, number: int) -> bool:
@@ -219,7 +202,9 @@ class Rebuild:
         attempts: list[Mapping[str, Any]],
     ) -> Mapping[str, Any] | None:
         sound, image_sha256 = image or (False, None)
-        intact = self._intact(row, image_sha256, has_image=image is not None)
+        intact = intact_row(
+            row, image_sha256, has_image=image is not None, method=self._moment.methods.get(row["kind"])
+        )
         image_ok = sound or not row["has_signature"]
         receipt = next((each for each in reversed(receipts) if each["adopted"]), None)
         evidence = Evidence(
@@ -233,7 +218,7 @@ class Rebuild:
         changes["attempt_n"] = max([row["attempt_n"], *(each["n"] for each in attempts)])
         changes["lease_fence"] = row["lease_fence"] + 1
         stored = {**row, **changes}
-        if not self._insert("entry", stored) and not self._insert("entry", stored := _without_id(stored)):
+        if not self._insert("entry", stored) and not self._insert("entry", stored := without_id(stored)):
             self.tally.count("entry", read=False)
             self.tally.lost_ids.append(str(row["id"]))
             return None
@@ -247,22 +232,6 @@ class Rebuild:
             self._cursor.execute(
                 "INSERT INTO reference (entry_seq, parent) VALUES (?, ?)", (stored["seq"], parent)
             )
-
-    def _intact(self, row: dict[str, Any], image_sha256: str | None, *, has_image: bool) -> bool:
-        if (
-            not isinstance(row["payload"], str)
-            or digests.text_sha256(row["payload"]) != row["payload_sha256"]
-        ):
-            return False
-        method = self._moment.methods.get(row["kind"])
-        if not request_intact(method, row["request_path"], row["request_body"], row["request_digest"]):
-            return False
-        if row["has_signature"] and not has_image:
-            return True  # what the digest was made over is not all there: it is told as a broken image
-        digest = digests.digest_of(row, image_sha256)
-        if row["row_digest"] is None and row["captured_boot"] is None:
-            row["row_digest"] = digest  # captured before there were digests
-        return bool(row["row_digest"] == digest)
 
     def _note(self, stored: Mapping[str, Any], *, intact: bool, image_ok: bool) -> None:
         id, number = str(stored["id"]), stored["seq"]
@@ -318,7 +287,7 @@ class Rebuild:
         marks = ", ".join("?" * len(names))
         sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608  names of ours
         try:
-            self._cursor.execute(sql, [_stored(row[name]) for name in names])
+            self._cursor.execute(sql, [as_stored(row[name]) for name in names])
         except dbapi2.IntegrityError as error:
             if table in ("entry", "signature"):
                 self.tally.notes.append(
@@ -326,45 +295,3 @@ class Rebuild:
                 )
             return False
         return True
-
-
-def named_entries(payload: Any) -> set[str]:
-    """The entries that a body names in place of server ids (`{"$entry": ID}`); none where it cannot be read."""
-    if not is_json(payload):
-        return set()
-    found: set[str] = set()
-    todo = [json.loads(payload)]
-    while todo:
-        each = todo.pop()
-        if isinstance(each, dict) and each.keys() == {"$entry"} and isinstance(each["$entry"], str):
-            found.add(each["$entry"])
-        elif isinstance(each, dict):
-            todo += each.values()
-        elif isinstance(each, list):
-            todo += each
-    return found
-
-
-def _stored(value: Any) -> Any:
-    # Text that a flipped bit made none is kept as the bytes that were found, spelt out.
-    if isinstance(value, str) and not value.isascii():
-        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return value
-
-
-def _without_id(row: dict[str, Any]) -> dict[str, Any]:
-    """Two entries name the same record on the server: one keeps it, the other is for a person."""
-    held = {"server_id": None, "certainly_created": 1, "reason": "server_id_taken"}
-    return {**row, **held, "state": State.PARKED.value, "stage": State.IN_DOUBT.value}
-
-
-def _content(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(value for name, value in row.items() if name != "id")
-
-
-def _by_entry(rows: Iterable[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:
-    found: dict[int, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        if isinstance(row["entry_seq"], int):
-            found.setdefault(row["entry_seq"], []).append(row)
-    return found

@@ -9,26 +9,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlcipher3 import dbapi2
-
-from storage import aside, damage, driver, witness
+from storage import aside, damage, witness
 from storage.checking import Findings, check, page_damage
 from storage.claims import doubt_clock
-from storage.errors import DatabaseNewer, DatabaseUnusable, StorageProblem
+from storage.copies import backups_of, copies_of, identity_of, newest_backup, refuse_foreign
+from storage.errors import DatabaseUnusable, StorageProblem
 from storage.folder import StorageFolder, from_os_error, write_durably
-from storage.guard import SCHEMA_VERSION
 from storage.guarded import to_ms
 from storage.locks import FileLock
-from storage.rebuild import Moment, Rebuild, Tally
+from storage.rebuild import Moment, Rebuild
+from storage.recovered import REPORT, Recovered
 from storage.salvage import Layout, Salvage, layout_of
 from storage.schema import open_database
 
-REPORT: Final = "report.json"
 # Neither of these is damage: one is a memory of it, the other what the next drain puts right.
 _HARMLESS: Final = frozenset({"damage_remembered", "schema_older"})
 
@@ -55,67 +53,6 @@ class When:
     mono_ms: int
     boot: str
     new_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """What was found and done. `place` is where the damaged files are; None where nothing had to be done."""
-
-    problems: tuple[str, ...]
-    place: Path | None = None
-    tally: Tally = field(default_factory=Tally)
-    unknown_lost: int = 0  # captures that were seen before and of which nothing is left, not even a number
-    backup: Path | None = None  # the newest one that could bring more
-    source: Path | None = None
-    from_source: int = 0  # entries that only the given file had
-    database_lost: bool = False  # it was gone or empty, or nothing at all could be read of it
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing was lost, damaged or put in doubt. Of a lost database nobody knows what was in it."""
-        tally = self.tally
-        lost = self.database_lost or self.unknown_lost or any(tally.lost.values())
-        return not (lost or tally.damaged or tally.in_doubt)
-
-    def to_json(self) -> dict[str, Any]:
-        tally = self.tally
-        return {
-            "schema": 1,
-            "recovered": self.place is not None,
-            "problems": list(self.problems),
-            "database_lost": self.database_lost,
-            "tables": {
-                table: {"read": tally.read.get(table, 0), "lost": tally.lost.get(table, 0)}
-                for table in ("entry", "signature", "attempt", "receipt", "purged", "control")
-            },
-            "lost_ids": tally.lost_ids,
-            "lost_unknown": self.unknown_lost,
-            "damaged": tally.damaged,
-            "broken_images": tally.broken_images,
-            "in_doubt": tally.in_doubt,
-            "notes": tally.notes,
-            "from": None if self.source is None else str(self.source),
-            "from_entries": self.from_source,
-            "backup": None if self.backup is None else str(self.backup),
-            "moved_to": None if self.place is None else str(self.place),
-            "report": None if self.place is None else str(self.place / REPORT),
-        }
-
-    @classmethod
-    def from_json(cls, told: Mapping[str, Any], place: Path) -> Recovered:
-        """What `to_json` told of a recovery that moved the damaged files to `place`."""
-        tally = Tally(
-            read={table: counts["read"] for table, counts in told["tables"].items()},
-            lost={table: counts["lost"] for table, counts in told["tables"].items()},
-            lost_ids=told["lost_ids"],
-            damaged=told["damaged"],
-            broken_images=told["broken_images"],
-            in_doubt=told["in_doubt"],
-            notes=told["notes"],
-        )
-        backup, source = (None if told[name] is None else Path(told[name]) for name in ("backup", "from"))
-        lost, added, gone = told["lost_unknown"], told["from_entries"], told["database_lost"]
-        return cls(tuple(told["problems"]), place, tally, lost, backup, source, added, gone)
 
 
 def recover(
@@ -166,7 +103,7 @@ def _recover(
             return Recovered(problems)
         identity = _identity_for(folder, source) or when.new_id
         if source is not None:
-            _refuse_foreign(source, identity)
+            refuse_foreign(source, identity)
         # A source may know of sends that the database does not; and the other way round.
         states_hold = findings.pages_sound and "database_missing" not in found
         moment = Moment(
@@ -205,7 +142,7 @@ def _told_late(folder: StorageFolder, place: Path) -> Recovered:
         note = f"{note}, which cannot be read ({type(error).__name__})"
         recovered = Recovered((), place, database_lost=True)
     recovered.tally.notes.append(note)
-    identity = _identity_of(folder.database)
+    identity = identity_of(folder.database)
     if identity is not None:
         folder.mark(identity)
     damage.forget(folder)
@@ -319,86 +256,5 @@ def _identity_for(folder: StorageFolder, source: Path | None) -> str | None:
     with suppress(StorageProblem):
         if marked := folder.marked_id():
             return marked
-    found = _identity_of(folder.database) or (source and _identity_of(source))
-    return found or next((id for path in _backups(folder) if (id := _identity_of(path, sound=True))), None)
-
-
-def _refuse_foreign(path: Path, identity: str) -> None:
-    """What can be told before anything is changed; the rest needs its rows.
-
-    Raises:
-        DatabaseNewer: a newer program wrote it.
-        DatabaseUnusable: it is a copy of another database.
-    """
-    version = _version_of(path)
-    if version > SCHEMA_VERSION:
-        raise DatabaseNewer(
-            f"{path} has schema {version}, this program knows {SCHEMA_VERSION}: install the newer fieldsync; "
-            "nothing was changed"
-        )
-    found = _identity_of(path)
-    if found is not None and found != identity:
-        raise DatabaseUnusable(f"{path} is a copy of another database than the one that is known here")
-
-
-def _version_of(path: Path) -> int:
-    try:
-        connection = driver.connect_for_reading(path)
-    except dbapi2.Error:
-        return 0
-    try:
-        return int(connection.execute("PRAGMA user_version").fetchone()[0])
-    except dbapi2.Error:
-        return 0
-    finally:
-        connection.close()
-
-
-def _backups(folder: StorageFolder) -> list[Path]:
-    try:
-        return sorted(folder.backups.glob("*.db"), key=lambda path: path.stat().st_mtime, reverse=True)
-    except OSError:
-        return []
-
-
-def copies_of(folder: StorageFolder, identity: str) -> list[tuple[Path, int]]:
-    """The copies of this database in `backups/`, each with the highest number that an entry ever had in it."""
-    return [(path, _sequence_of(path)) for path in _backups(folder) if _identity_of(path) == identity]
-
-
-def _sequence_of(path: Path) -> int:
-    try:
-        connection = driver.connect_for_reading(path)
-    except dbapi2.Error:
-        return 0
-    try:
-        return witness.known(connection).entries
-    except dbapi2.Error:
-        return 0
-    finally:
-        connection.close()
-
-
-def newest_backup(folder: StorageFolder, identity: str) -> Path | None:
-    """The newest sound copy of this database in `backups/`; None where there is none."""
-    return next((path for path in _backups(folder) if _identity_of(path, sound=True) == identity), None)
-
-
-def _identity_of(path: Path, *, sound: bool = False) -> str | None:
-    """Which database this is a copy of; None where it does not say, or with `sound` where it is damaged."""
-    if not path.exists():
-        return None
-    try:
-        connection = driver.connect_for_reading(path)
-    except dbapi2.Error:
-        return None
-    try:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if not 0 < version <= SCHEMA_VERSION or (sound and page_damage(connection)):
-            return None
-        row = connection.execute("SELECT value FROM control WHERE key = 'database_id'").fetchone()
-    except dbapi2.Error:
-        return None
-    finally:
-        connection.close()
-    return None if row is None else str(row[0]).strip('"')
+    found = identity_of(folder.database) or (source and identity_of(source))
+    return found or next((id for path in backups_of(folder) if (id := identity_of(path, sound=True))), None)

@@ -17,7 +17,7 @@ from sync.entrypoints.failures import Failed
 
 if TYPE_CHECKING:
     from storage.folder import StorageFolder
-    from storage.recovery import Recovered
+    from storage.recovered import Recovered
 
 # A person reads the first few, a program gets them all.
 _SHOWN: Final = 20
