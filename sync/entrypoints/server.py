@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from storage.database import Database
     from sync.clock import Clock
     from sync.entrypoints.api.desk import Switch
+    from sync.entrypoints.api.feed import Feed
 
 PATIENCE_S: Final = 2  # for what is being answered when told to stop; event streams never end by themselves
 AGAIN_S: Final = 60.0
@@ -52,6 +53,7 @@ class LocalServer:
         self.address: Address | None = None
         self._stopping = threading.Event()
         self._server: Server | None = None
+        self._feed: Feed | None = None
         self._told = ""
         self._thread = threading.Thread(target=self._serve, name="local-api", daemon=True)
 
@@ -62,6 +64,8 @@ class LocalServer:
     def ask_to_stop(self) -> None:
         """Answers nothing new from here on; from any thread or a signal handler, and returns at once."""
         self._stopping.set()
+        if self._feed is not None:
+            self._feed.stop()  # first: the server waits for those who listen
         if self._server is not None:
             self._server.should_exit = True
 
@@ -123,8 +127,10 @@ class LocalServer:
         web = self._settings.web
         allowed = Allowed.of(own_names(web.host, web.allowed_hosts), listening.getsockname()[1])
         desk = Desk(self._settings, self._database, self._clock, self.access, allowed, self._switch)
+        app = create_app(desk)
+        self._feed = app.state.feed
         config = uvicorn.Config(
-            create_app(desk),
+            app,
             http="h11",  # says what a request looks like in one place only, whatever else is installed
             ws="none",
             lifespan="on",

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from sync.entrypoints.api import seeing
+from sync.entrypoints.api import events, seeing
 from sync.entrypoints.api.answers import add_answers
 from sync.entrypoints.api.desk import Desk
+from sync.entrypoints.api.feed import Feed
 from sync.entrypoints.api.guarding import Guard
 from sync.entrypoints.page import entering
 from sync.entrypoints.page.app import add_page
 from sync.version import VERSION
 
-_ROUTERS = (seeing.router,)
+_ROUTERS = (seeing.router, events.router)
 
 
 def create_app(desk: Desk) -> FastAPI:
@@ -26,6 +27,7 @@ def create_app(desk: Desk) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.desk = desk
+    app.state.feed = Feed(desk.database, lambda: seeing.status(desk))
     add_answers(app)
     for router in _ROUTERS:
         app.include_router(router, prefix="/v1")
