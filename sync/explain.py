@@ -1,7 +1,7 @@
 """Why an entry stands where it stands, until when, what happens next and what a person can do about it.
 
 Pure: the story of an entry, the facts about the queue and the present moment go in, plain sentences come out. The
-words are in one table a language (`explain_english.py` is complete); the causes are found here.
+words are in one table a language (`explain_english.py`, `explain_french.py`); the causes are found here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,16 @@ from sync.explain_english import ENGLISH
 from sync.explain_words import Explained, Language, Words
 from sync.gate import Gate, Host, Mode, waits_until
 
-LANGUAGES: Final[Mapping[str, Language]] = {"en": ENGLISH}
+LANGUAGES: Final = ("en", "fr")
+
+
+def words_in(language: str) -> Language:
+    """The table of a language; French is loaded when it is first asked for."""
+    if language == "fr":
+        from sync.explain_french import FRENCH
+
+        return FRENCH
+    return ENGLISH
 
 
 def explain(
@@ -26,7 +35,7 @@ def explain(
     `waiting_for` and `until` (ISO, UTC) are None where it waits for nothing, or for no moment that is known.
     `person_can` has sentences, each with a command; it is empty where nothing is left to do.
     """
-    words = LANGUAGES[language]
+    words = words_in(language)
     match story["state"]:
         case "pending":
             return _pending(story, control, now, words)
@@ -47,12 +56,12 @@ def explain(
 
 def reason_words(reason: str, *, language: str = "en") -> Words:
     """What is said about a reason; one that is not known gets an honest general text."""
-    return _words_of(LANGUAGES[language], reason)
+    return _words_of(words_in(language), reason)
 
 
 def explain_held(held: Mapping[str, Any], *, language: str = "en") -> Explained:
     """What `show` says of an entry that is parked or dead. Enough are `id`, `state`, `stage`, `reason` and `owner`."""
-    return _held(held, LANGUAGES[language])
+    return _held(held, words_in(language))
 
 
 def known_reasons() -> list[str]:
@@ -62,7 +71,7 @@ def known_reasons() -> list[str]:
 
 def next_command(reason: str, *, language: str = "en") -> str:
     """What to run where several entries share this reason."""
-    words = LANGUAGES[language]
+    words = words_in(language)
     return words.reasons.get(reason, words.unknown).command
 
 
@@ -161,7 +170,9 @@ def _blocked(story: Mapping[str, Any], words: Language) -> Explained | None:
         words, "blocked_for_good" if stuck else "blocked", {**story, "id": blocker["id"]}, first=first
     )
     told["waiting_for"] = (
-        told["waiting_for"].replace("{id}", blocker["id"][-8:]).replace("{state}", blocker["state"])
+        told["waiting_for"]
+        .replace("{id}", blocker["id"][-8:])
+        .replace("{state}", words.states.get(blocker["state"], blocker["state"]))
     )
     return told
 
@@ -181,7 +192,9 @@ def command_told(command: Mapping[str, Any], words: Language = ENGLISH) -> str:
     if not command.get("reason"):
         return ""
     what = _words_of(words, command["reason"]).what
-    return f"{what.removesuffix('.')}: {command['said']}." if command.get("said") else what
+    if not command.get("said"):
+        return what
+    return words.reported.replace("{what}", what.removesuffix(".")).replace("{said}", command["said"])
 
 
 def _at_gate(

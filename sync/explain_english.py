@@ -505,4 +505,6 @@ ENGLISH: Final = Language(
         "",
         "fieldsync list --needs-action",
     ),
+    states={},
+    reported="{what}: {said}.",
 )

@@ -38,3 +38,5 @@ class Language(NamedTuple):
     situations: Mapping[str, Words]  # by what `explain.py` found an entry to be in
     stages: Mapping[str, str]  # where a held entry goes on, by the stage that it remembers
     unknown: Words  # for a reason that a newer program wrote; holds `{reason}`
+    states: Mapping[str, str]  # what a state is called, where that is not its own name
+    reported: str  # a sentence with what a program said about it: `{what}`, `{said}`

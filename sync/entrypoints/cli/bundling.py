@@ -16,6 +16,7 @@ import click
 
 from sync.entrypoints.cli.delivered import STDOUT, export_csv
 from sync.entrypoints.cli.output import folder_is_there, plain, print_json, reported
+from sync.entrypoints.cli.saying import say
 from sync.entrypoints.cli.since import Since
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
@@ -131,29 +132,27 @@ def _tell_taken(done: TakenIn, strangers: list[str], *, dry_run: bool) -> None:
     from sync.bundle.taking import GIVEN_UP_WARNING, TAKEN_BACK_WARNING
 
     would = "would be " if dry_run else ""
-    click.echo(
-        f"{done.count(Became.IMPORTED)} {would}imported, {done.count(Became.DUPLICATE)} were here before"
-    )
+    say(f"{done.count(Became.IMPORTED)} {would}imported, {done.count(Became.DUPLICATE)} were here before")
     if taken := done.count(Became.TAKEN_BACK):
-        click.echo(f"{taken} {would}taken back: this device had handed them over in this bundle")
-        click.echo(f"WARNING: {TAKEN_BACK_WARNING}.", err=True)
+        say(f"{taken} {would}taken back: this device had handed them over in this bundle")
+        say(f"WARNING: {TAKEN_BACK_WARNING}.", err=True)
     if returned := done.count(Became.RETURNED):
-        click.echo(f"{returned} {would}back from the device that they had been handed to")
+        say(f"{returned} {would}back from the device that they had been handed to")
     if moved_on := done.count(Became.MOVED_ON):
-        click.echo(f"{moved_on} left alone: this device has handed them over since, in a later bundle")
+        say(f"{moved_on} left alone: this device has handed them over since, in a later bundle")
     if given_up := done.count(Became.GIVEN_UP):
         named = ", ".join(id[-8:] for id in done.ids[Became.GIVEN_UP][:_SHOWN])
-        click.echo(f"{given_up} not taken in: {named}")
-        click.echo(f"WARNING: {GIVEN_UP_WARNING}.", err=True)
+        say(f"{given_up} not taken in: {named}")
+        say(f"WARNING: {GIVEN_UP_WARNING}.", err=True)
     for owner in strangers:
         who = f"{plain(owner)} has" if owner else "this device has"
-        click.echo(
+        say(
             f"note: {who} no sign-in here. Sign in (fieldsync auth set), or give them to somebody who is signed in "
             "(fieldsync edit --from OWNER --owner NAME)",
             err=True,
         )
     if done.drain == "none" and not dry_run:
-        click.echo("no worker is running; next: fieldsync sync", err=True)
+        say("no worker is running; next: fieldsync sync", err=True)
 
 
 @click.command()
@@ -259,24 +258,24 @@ def _tell_handed(done: HandedOver, *, dry_run: bool) -> None:
 
     going = len(done.choice.going)
     if dry_run:
-        click.echo(f"{going} would be handed over")
+        say(f"{going} would be handed over")
     elif done.bundle is None:
-        click.echo("nothing was handed over, and no file was made")
+        say("nothing was handed over, and no file was made")
     else:
-        click.echo(f"{going} handed over in {plain(str(done.path))} ({done.size_bytes} bytes)")
+        say(f"{going} handed over in {plain(str(done.path))} ({done.size_bytes} bytes)")
     if done.choice.brought:
-        click.echo(f"  {len(done.choice.brought)} of them go along because they wait for others of them")
+        say(f"  {len(done.choice.brought)} of them go along because they wait for others of them")
     for each in done.choice.staying[:_SHOWN]:
-        click.echo(f"  stays {each.id[-8:]}: {WHY[each.code]}")
+        say(f"  stays {each.id[-8:]}: {WHY[each.code]}")
     if len(done.choice.staying) > _SHOWN:
-        click.echo(f"  ... and {len(done.choice.staying) - _SHOWN} more (with --json: all)")
+        say(f"  ... and {len(done.choice.staying) - _SHOWN} more (with --json: all)")
     if done.bundle is not None:
-        click.echo(
+        say(
             "They are not sent from this device any more. Import the file on ONE other device: two would send them "
             "twice.",
             err=True,
         )
-        click.echo(f"next, there: fieldsync import {plain(done.path.name)}", err=True)
+        say(f"next, there: fieldsync import {plain(done.path.name)}", err=True)
 
 
 def _make_key(path: Path, *, as_json: bool) -> None:
@@ -307,7 +306,7 @@ def _make_key(path: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"schema": 1, "path": str(path)})
         return
-    click.echo(
+    say(
         f"{plain(str(path))} seals bundles and opens them. Bring it to both devices by another way than the bundles."
     )
 
@@ -321,7 +320,7 @@ def _read(secret: Secret, *, new: bool) -> Lock:
         raise _usage("give one of --passphrase-file, --passphrase-stdin and --key-file", next_command)
     for path in (secret.key_file, secret.passphrase_file):
         if path is not None and keys.read_by_others(path):
-            click.echo(f"note: others on this device can read {plain(str(path))}: chmod 600", err=True)
+            say(f"note: others on this device can read {plain(str(path))}: chmod 600", err=True)
     if secret.key_file is not None:
         return keys.key_in(keys.read_secret(secret.key_file))
     if secret.passphrase_file is not None:

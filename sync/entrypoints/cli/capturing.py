@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sync.entrypoints.cli.output import print_json, reported
+from sync.entrypoints.cli.saying import say
 from sync.errors import InputRefused, Problem
 from sync.operations import OPERATIONS
 
@@ -59,9 +60,9 @@ def capture(
             print_json(captured.to_json())
             return
         for warning in captured.warnings:
-            click.echo(f"note: {warning['message']}", err=True)
+            say(f"note: {warning['message']}", err=True)
         again = " (captured before, nothing was added)" if captured.duplicate else ""
-        click.echo(f"captured {captured.id}{again}")
+        say(f"captured {captured.id}{again}")
 
 
 def _capture(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sync.entrypoints.cli.output import folder_is_there, print_json, reported
+from sync.entrypoints.cli.saying import say
 from sync.entrypoints.cli.since import Since
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
@@ -65,16 +66,14 @@ def check(debug: bool, full: bool, as_json: bool) -> None:
             )
         elif findings.sound:
             entries, images = findings.checked["entry"], findings.checked["signature"]
-            click.echo(
-                f"sound: {entries} entries and {images} signatures were compared with what was captured"
-            )
+            say(f"sound: {entries} entries and {images} signatures were compared with what was captured")
             _first([f"known since a recovery: {problem.id}: {problem.what}" for problem in findings.known])
         else:
-            click.echo(f"{len(findings.problems)} things are not as they should be:")
+            say(f"{len(findings.problems)} things are not as they should be:")
             _first(
                 [f"{problem.id or problem.table or 'file'}: {problem.what}" for problem in findings.problems]
             )
-            click.echo(f"next: {next_command}", err=True)
+            say(f"next: {next_command}", err=True)
     sys.exit(Exit.OK if findings.sound else Exit.UNUSABLE)
 
 
@@ -121,8 +120,8 @@ def backup(debug: bool, output: Path | None, as_json: bool) -> None:
             facts = {"path": str(copy.path), "bytes": copy.size_bytes, "entries": copy.entries}
             print_json({"schema": 1, **facts, "warning": f"{_NEVER_BOTH} FILE"})
             return
-        click.echo(f"{copy.entries} entries in {copy.path} ({copy.size_bytes} bytes), checked")
-        click.echo(f"note: it holds personal data. {_NEVER_BOTH} {copy.path}", err=True)
+        say(f"{copy.entries} entries in {copy.path} ({copy.size_bytes} bytes), checked")
+        say(f"note: it holds personal data. {_NEVER_BOTH} {copy.path}", err=True)
 
 
 @db.command()
@@ -153,7 +152,7 @@ def prune(debug: bool, before: int, dry_run: bool, as_json: bool) -> None:
             return
         would = "would be " if dry_run else ""
         kept = f"; {done.kept} as old are kept, because others wait for them" if done.kept else ""
-        click.echo(f"{done.removed} delivered entries {would}removed{kept}")
+        say(f"{done.removed} delivered entries {would}removed{kept}")
 
 
 @db.command()
@@ -202,7 +201,7 @@ def recover(debug: bool, force: bool, source: Path | None, as_json: bool) -> Non
             print_json({**done.to_json(), "next_command": next_command})
         else:
             _tell(done)
-            click.echo(f"next: {next_command}", err=True)
+            say(f"next: {next_command}", err=True)
     sys.exit(Exit.OK if done.complete else Exit.NEEDS_PERSON)
 
 
@@ -218,40 +217,38 @@ def _may_have_more(done: Recovered) -> bool:
 
 def _tell(done: Recovered) -> None:
     if done.place is None:
-        click.echo(
+        say(
             "the database is sound; nothing was changed. To rebuild it all the same: fieldsync db recover --force"
         )
         return
     tally = done.tally
     entries, lost = tally.read.get("entry", 0), len(tally.lost_ids) + done.unknown_lost
     if not entries and not done.from_source:
-        click.echo("nothing could be read: the outbox is EMPTY now")
-    click.echo(
+        say("nothing could be read: the outbox is EMPTY now")
+    say(
         f"recovered {entries} entries; {lost} lost, {len(tally.damaged)} damaged, {len(tally.in_doubt)} in doubt"
     )
     for table in ("signature", "attempt", "receipt", "purged", "control"):
         read, gone = tally.read.get(table, 0), tally.lost.get(table, 0)
         if read or gone:
-            click.echo(f"  {table}: {read} read, {gone} lost")
+            say(f"  {table}: {read} read, {gone} lost")
     if done.source is not None:
-        click.echo(f"  {done.from_source} entries came from {done.source}")
+        say(f"  {done.from_source} entries came from {done.source}")
     if done.unknown_lost:
-        click.echo(
-            f"  {done.unknown_lost} captures are known to have been made, and nothing else is left of them"
-        )
+        say(f"  {done.unknown_lost} captures are known to have been made, and nothing else is left of them")
     _first([f"lost: {id}" for id in tally.lost_ids])
     _first([f"damaged: {each['id']} ({each['reason']}), {each['state']} now" for each in tally.damaged])
     _first(tally.notes)
     if done.backup is not None and _may_have_more(done) and done.source is None:
-        click.echo(f"a backup may have more: {done.backup}")
-    click.echo(f"the damaged files and the whole report are in {done.place}; keep them until all is settled")
+        say(f"a backup may have more: {done.backup}")
+    say(f"the damaged files and the whole report are in {done.place}; keep them until all is settled")
 
 
 def _first(lines: list[str]) -> None:
     for line in lines[:_SHOWN]:
-        click.echo(f"  {line}")
+        say(f"  {line}")
     if len(lines) > _SHOWN:
-        click.echo(f"  ... and {len(lines) - _SHOWN} more (with --json: all)")
+        say(f"  ... and {len(lines) - _SHOWN} more (with --json: all)")
 
 
 def _folder() -> StorageFolder:

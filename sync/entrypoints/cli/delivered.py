@@ -9,9 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import click
-
 from sync.entrypoints.cli.output import plain, print_json
+from sync.entrypoints.cli.saying import say
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
 
@@ -44,7 +43,7 @@ def export_csv(output: Path, since: int | None, *, as_json: bool) -> None:
     if as_json:
         print_json({"schema": 1, "path": str(output), "rows": count})
     else:
-        click.echo(f"{count} delivered in {plain(str(output))}")
+        say(f"{count} delivered in {plain(str(output))}")
 
 
 def _write(path: Path, lines: Iterable[bytes]) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.entrypoints.cli.output import reported
+from sync.entrypoints.cli.saying import said, say
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
 
@@ -194,9 +195,9 @@ def _leave(summary: dict[str, Any], exit_code: Exit, as_json: bool) -> None:
 
 
 def _tell(summary: dict[str, Any], exit_code: Exit, as_json: bool) -> None:
-    click.echo(json.dumps(summary) if as_json else _sentence(summary))
+    click.echo(json.dumps(summary) if as_json else said(_sentence(summary)))
     if exit_code is Exit.NEEDS_PERSON and not as_json:
-        click.echo("next: fieldsync list --needs-action", err=True)
+        say("next: fieldsync list --needs-action", err=True)
 
 
 def _sentence(summary: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ import click
 
 from sync.entrypoints.cli.bundling import Secret, import_bundle, is_bundle, secret_options
 from sync.entrypoints.cli.output import plain, print_json, reported
+from sync.entrypoints.cli.saying import say
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed, explained
 from sync.errors import InputRefused
@@ -283,14 +284,14 @@ def _tell(tally: Tally, written: Path | None, *, dry_run: bool) -> None:
     for line, problem in tally.first_problems:
         from sync.batch.rejects import told
 
-        click.echo(plain(f"line {line}: {told(problem.message)}"), err=True)
+        say(plain(f"line {line}: {told(problem.message)}"), err=True)
     if written is not None:
         more = "Each of them" if tally.rejected <= len(tally.first_problems) else f"All {tally.rejected}"
-        click.echo(plain(f"{more} with line, field and reason: {written}"), err=True)
+        say(plain(f"{more} with line, field and reason: {written}"), err=True)
     for warned in tally.warnings.values():
         lines = ", ".join(map(str, warned.lines)) + (", ..." if warned.count > len(warned.lines) else "")
-        click.echo(plain(f"note: {warned.message} Rows: {warned.count} (line {lines})."), err=True)
+        say(plain(f"note: {warned.message} Rows: {warned.count} (line {lines})."), err=True)
     captured = "would be captured" if dry_run else "captured"
-    click.echo(
+    say(
         f"{tally.rows} rows: {tally.captured} {captured}, {tally.duplicates} captured before, {tally.rejected} refused"
     )

@@ -11,6 +11,7 @@ import click
 
 from storage.listed import TYPES
 from sync.entrypoints.cli.output import plain, print_json, reported
+from sync.entrypoints.cli.saying import say
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
 
@@ -48,9 +49,7 @@ def import_list(debug: bool, file: str, dry_run: bool, as_json: bool) -> None:
             print_json({"schema": 1, **counts, "replaced": replaced, "dry_run": dry_run})
             return
         told = ", ".join(f"{n} {what}" for what, n in counts.items())
-        click.echo(
-            f"{told}: nothing was changed, this was a dry run" if dry_run else f"the list now has {told}"
-        )
+        say(f"{told}: nothing was changed, this was a dry run" if dry_run else f"the list now has {told}")
 
 
 @reference.command("list")
@@ -68,11 +67,11 @@ def list_names(debug: bool, types: tuple[str, ...], as_json: bool) -> None:
             print_json(to_json(lines, imported_at=imported_at, types=wanted))
             return
         if imported_at is None:
-            click.echo("there is no reference list\nnext: fieldsync reference import FILE", err=True)
+            say("there is no reference list\nnext: fieldsync reference import FILE", err=True)
         for line in sorted(lines, key=lambda each: TYPES.index(each.type)):
             if line.type in wanted:
                 owned = "" if line.company_id is None else f"  (company {line.company_id})"
-                click.echo(plain(f"{line.type:<7} {line.id:>8}  {line.name}{owned}"))
+                say(plain(f"{line.type:<7} {line.id:>8}  {line.name}{owned}"))
 
 
 @reference.command("clear")
@@ -91,7 +90,7 @@ def clear(debug: bool, as_json: bool) -> None:
         if as_json:
             print_json({"schema": 1, "removed": removed})
         else:
-            click.echo(f"{removed} names removed" if removed else "there was no reference list")
+            say(f"{removed} names removed" if removed else "there was no reference list")
 
 
 def _known() -> tuple[str | None, list[Line]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.entrypoints.cli.output import print_json, reported
+from sync.entrypoints.cli.saying import say
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
 
@@ -99,9 +100,7 @@ def _token(access: LocalAccess, scopes: tuple[str, ...], owner: str | None, as_j
     token = access.token(visitor).reveal()
     _print({"schema": 1, "token": token, **visitor.to_json()}, token, as_json)
     if not as_json:
-        click.echo(
-            "it holds until fieldsync open --revoke; keep it where only its program reads it", err=True
-        )
+        say("it holds until fieldsync open --revoke; keep it where only its program reads it", err=True)
 
 
 def _link(
@@ -116,7 +115,7 @@ def _link(
     url = f"{address}/open/{link.code.reveal()}"
     _print({"schema": 1, "url": url, "ends_at": iso(link.ends_at), **visitor.to_json()}, url, as_json)
     if not as_json:
-        click.echo("it works once, within ten minutes", err=True)
+        say("it works once, within ten minutes", err=True)
     if show:
         _show(access, link, url)
 
@@ -172,7 +171,7 @@ def _show(access: LocalAccess, link: Link, url: str) -> None:
 
     page = access.lead_to(link.code.reveal(), url)
     if webbrowser.open(page.as_uri()):
-        click.echo("opening it in the browser; if nothing comes up, follow the link", err=True)
+        say("opening it in the browser; if nothing comes up, follow the link", err=True)
 
 
 def _print(document: dict[str, Any], text: str, as_json: bool) -> None:

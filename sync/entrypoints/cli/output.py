@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from sync.entrypoints.cli.saying import said, say
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed, explained
 
@@ -37,9 +38,7 @@ def reported(*, as_json: bool, debug: bool = False) -> Iterator[None]:
         failed = explained(error)
         if failed is None and isinstance(error, OSError) and answer_is_stuck():
             _silence_stdout()
-            click.echo(
-                "fieldsync: done, but the answer could not be written; look before you repeat it", err=True
-            )
+            say("fieldsync: done, but the answer could not be written; look before you repeat it", err=True)
             sys.exit(Exit.UNTOLD)
         if failed is None:
             from sync.secret import redact
@@ -82,7 +81,7 @@ def _tell(failed: Failed) -> None:
     if failed.next_command:
         lines.append(f"next: {failed.next_command}")
     # Messages quote arguments and files: a terminal takes no orders from them.
-    for line in "\n".join(lines).split("\n"):
+    for line in "\n".join(said(line) for line in lines).split("\n"):
         click.echo(plain(line), err=True)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.entrypoints.cli.output import print_json, reported
+from sync.entrypoints.cli.saying import say
 from sync.entrypoints.cli.since import Since
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
@@ -46,9 +47,9 @@ def receipts(debug: bool, ids: tuple[str, ...], since: int | None, as_json: bool
             none = True
             for each in found:
                 none = False
-                click.echo(_line(each))
+                say(_line(each))
             if none:
-                click.echo("nothing was delivered" + (" since then" if since else " yet"), err=True)
+                say("nothing was delivered" + (" since then" if since else " yet"), err=True)
 
 
 def _all(reader: Reader, since: int | None) -> Iterator[dict[str, Any]]:

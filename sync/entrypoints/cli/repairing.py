@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sync.entrypoints.cli.output import plain, print_json, reported
+from sync.entrypoints.cli.saying import say
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
 from sync.errors import InputRefused
@@ -119,18 +120,18 @@ def _wanted(
 def _tell_edited(done: Edited, *, dry_run: bool) -> None:
     would = "would change" if dry_run else "changed"
     for each in done.edits:
-        click.echo(f"{would} {each.id[-8:]}: {plain(', '.join(each.paths))}")
+        say(f"{would} {each.id[-8:]}: {plain(', '.join(each.paths))}")
     for warning in done.to_json()["warnings"]:
-        click.echo(f"note: {warning['id'][-8:]}: {warning['message']}", err=True)
+        say(f"note: {warning['id'][-8:]}: {warning['message']}", err=True)
     for id in done.skipped:
-        click.echo(f"  left alone {id[-8:]}: it says that already")
+        say(f"  left alone {id[-8:]}: it says that already")
     if dry_run or not done.edits:
         return
     held = [each.id[-8:] for each in done.edits if each.state in ("parked", "dead")]
     if held:
-        click.echo(f"next: fieldsync resync {' '.join(held)}", err=True)
+        say(f"next: fieldsync resync {' '.join(held)}", err=True)
     elif done.drain == "none":
-        click.echo("no worker is running; next: fieldsync sync", err=True)
+        say("no worker is running; next: fieldsync sync", err=True)
 
 
 def _assign(
@@ -156,14 +157,14 @@ def _tell_assigned(done: Assigned, *, signed_in: bool, dry_run: bool) -> None:
     from sync.repairing import WHY
 
     would = "would be " if dry_run else ""
-    click.echo(f"{len(done.ids)} {would}given to {plain(done.owner)}")
+    say(f"{len(done.ids)} {would}given to {plain(done.owner)}")
     for id, code in done.skipped:
-        click.echo(f"  left alone {id[-8:]}: {WHY[code]}")
+        say(f"  left alone {id[-8:]}: {WHY[code]}")
     if not signed_in:
-        click.echo(f"nobody is signed in as {plain(done.owner)}", err=True)
-        click.echo(f"next: fieldsync auth set --owner {quote(plain(done.owner))}", err=True)
+        say(f"nobody is signed in as {plain(done.owner)}", err=True)
+        say(f"next: fieldsync auth set --owner {quote(plain(done.owner))}", err=True)
     elif done.drain == "none" and not dry_run:
-        click.echo("no worker is running; next: fieldsync sync", err=True)
+        say("no worker is running; next: fieldsync sync", err=True)
 
 
 def _usage(message: str) -> Failed:

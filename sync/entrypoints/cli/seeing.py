@@ -11,6 +11,7 @@ import click
 
 from storage.queries import STATES
 from sync.entrypoints.cli.output import plain, reported
+from sync.entrypoints.cli.saying import said, say, tongue
 from sync.entrypoints.cli.since import Since
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
@@ -73,7 +74,7 @@ def _alive(as_json: bool) -> Exit:
         alive, why = found.alive, telling.alive_text(found)
     except (ConfigError, StorageProblem) as problem:
         alive, why = False, str(problem)
-    telling.tell({"schema": 1, "alive": alive, "why": why} if as_json else plain(why))
+    telling.tell({"schema": 1, "alive": alive, "why": why} if as_json else plain(said(why)))
     return Exit.OK if alive else Exit.UNEXPECTED
 
 
@@ -156,10 +157,10 @@ def list_entries(
             telling.tell(telling.list_text(found))
             if len(found) == limit:
                 next_page = f"there may be more; next: fieldsync list --after-id {found[-1]['id'][-8:]}"
-                click.echo(next_page, err=True)
+                say(next_page, err=True)
         else:
             is_narrowed = states or kind or needs_action or since is not None or after_id
-            click.echo("no entry fits" if is_narrowed else _empty(before), err=True)
+            say("no entry fits" if is_narrowed else _empty(before), err=True)
 
 
 def _empty(delivered_before: bool) -> str:
@@ -198,7 +199,8 @@ def show(debug: bool, id: str, as_json: bool) -> None:
             if reader is None:
                 raise EntryNotFound("nothing was ever captured here")
             told = story(reader, reader.resolve(id))
-            explained = explain(told, reader.control(), datetime.now(UTC))
+            spoken = "en" if as_json else tongue()
+            explained = explain(told, reader.control(), datetime.now(UTC), language=spoken)
         telling.tell(
             documents.show_document(told, explained) if as_json else telling.show_text(told, explained)
         )

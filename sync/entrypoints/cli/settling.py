@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sync.entrypoints.cli.output import print_json, reported
+from sync.entrypoints.cli.saying import say
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
 from sync.presigned_url import MAX_URL_CHARS
@@ -81,9 +82,9 @@ def settle(
             "unsigned": "is done, without its signature at the server",
             "upload_url": "sends its signature to that address",
         }[done.choice]
-        click.echo(f"{done.id[-8:]} {said}; it is {done.state.value} now")
+        say(f"{done.id[-8:]} {said}; it is {done.state.value} now")
         if done.url_looks_over:
-            click.echo("by what it says of itself, that address has ended; the storage decides", err=True)
+            say("by what it says of itself, that address has ended; the storage decides", err=True)
 
 
 def _url() -> str:
@@ -112,9 +113,9 @@ def discard(debug: bool, id_: str, why: str, as_json: bool) -> None:
         if as_json:
             print_json(done.to_json())
             return
-        click.echo(f"{done.id[-8:]} is discarded; it is kept, and never sent again")
+        say(f"{done.id[-8:]} is discarded; it is kept, and never sent again")
         if done.may_exist:
-            click.echo(
+            say(
                 "the server has it or may have it: whoever runs the server should know that it was given up",
                 err=True,
             )

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from sync.entrypoints.cli.output import print_json, reported
+from sync.entrypoints.cli.saying import say
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
 
@@ -74,7 +75,7 @@ def _from_file(path: Path) -> str:
 
 def _from_stdin() -> tuple[str, str]:
     if sys.stdin.isatty():
-        click.echo("paste the bearer token, then the session token (not shown):", err=True)
+        say("paste the bearer token, then the session token (not shown):", err=True)
         import getpass
 
         return getpass.getpass("bearer: ").strip(), getpass.getpass("session: ").strip()
@@ -134,9 +135,9 @@ def _print_status(as_json: bool) -> None:
         return
     for line in lines:
         until = f" until {line['expires_at']}" if line["expires_at"] else ""
-        click.echo(f"{line['owner'] or 'this device'}: {line['state']}{until}")
+        say(f"{line['owner'] or 'this device'}: {line['state']}{until}")
     if any(each.state != "ok" for each in known):
-        click.echo("next: fieldsync auth set", err=True)
+        say("next: fieldsync auth set", err=True)
 
 
 @auth.command("clear")
@@ -160,7 +161,7 @@ def auth_clear(debug: bool, owner: str | None, as_json: bool) -> None:
         if as_json:
             print_json({"schema": 1, "cleared": cleared})
         else:
-            click.echo("forgotten" if cleared else "there was nothing stored")
+            say("forgotten" if cleared else "there was nothing stored")
 
 
 @click.group()
@@ -184,7 +185,7 @@ def config_show(debug: bool, as_json: bool) -> None:
         for section, values in view["settings"].items():
             for key, value in values.items():
                 source = view["sources"][section][key]
-                click.echo(f"{section}.{key} = {json.dumps(value, default=str)}  ({source})")
+                say(f"{section}.{key} = {json.dumps(value, default=str)}  ({source})")
 
 
 @config.command("check")
@@ -208,6 +209,6 @@ def config_check(debug: bool, as_json: bool) -> None:
                 }
             )
             return
-        click.echo("the configuration can be used")
+        say("the configuration can be used")
         for each in found:
-            click.echo(f"  {each.path}: {each.message}", err=True)
+            say(f"  {each.path}: {each.message}", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from sync.entrypoints.cli.output import print_json, reported
+from sync.entrypoints.cli.saying import say
 
 _STATES = ("pending", "sending", "in_doubt", "accepted", "parked", "dead")
 
@@ -53,15 +54,15 @@ def resync(
             print_json(done.to_json())
             return
         would = "would be " if dry_run else ""
-        click.echo(
+        say(
             f"{would}hastened {done.hastened}, {would}released {done.released}, {would}requeued {done.requeued}"
         )
         for skipped in done.skipped:
-            click.echo(f"  left alone {skipped['id'][-8:]}: {skipped['why']}")
+            say(f"  left alone {skipped['id'][-8:]}: {skipped['why']}")
         for id in done.taken_back:
-            click.echo(f"warning: {id[-8:]}: {commands.SENT_TWICE}", err=True)
+            say(f"warning: {id[-8:]}: {commands.SENT_TWICE}", err=True)
         if done.drain == "none" and not dry_run:
-            click.echo("no worker is running; next: fieldsync sync", err=True)
+            say("no worker is running; next: fieldsync sync", err=True)
 
 
 @click.command()
@@ -80,7 +81,7 @@ def pause(debug: bool, reason: str | None, as_json: bool) -> None:
         if as_json:
             print_json({"schema": 1, "paused": True, "changed": changed})
         else:
-            click.echo("paused; what is on the wire finishes. next: fieldsync resume")
+            say("paused; what is on the wire finishes. next: fieldsync resume")
 
 
 @click.command()
@@ -97,4 +98,4 @@ def resume(debug: bool, as_json: bool) -> None:
         if as_json:
             print_json({"schema": 1, "paused": False, "changed": changed})
         else:
-            click.echo("the queue goes on" if changed else "the queue was not paused")
+            say("the queue goes on" if changed else "the queue was not paused")

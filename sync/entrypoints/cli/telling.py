@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sync.entrypoints.cli.output import plain, print_json
+from sync.entrypoints.cli.saying import said, tongue
 from sync.entrypoints.documents import next_command_of, show_document
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def status_text(found: Status) -> str:
     if told["level"] != "broken":
         lines += ["", *_columns(_numbers(told))]
     if found.troubles:
-        lines += ["", "what keeps them, and what to run:"]
-        rows = [(str(each.n), each.reason, each.sentence) for each in found.troubles]
+        lines += ["", said("what keeps them, and what to run:")]
+        rows = [(str(each.n), each.reason, said(each.sentence)) for each in found.troubles]
         for line, each in zip(_columns(rows), found.troubles, strict=True):
             lines += [line, f"      {plain(each.next_command)}"]
     return "\n".join([*lines, "", *_columns(_surroundings(told))])
@@ -147,9 +148,8 @@ def causes_text(groups: Sequence[Group]) -> str:
         cause, one = group.cause, len(group.ids) == 1
         told = " ".join(filter(None, (str(cause.status or ""), cause.message or cause.reason)))
         entry = {"id": group.ids[0] if one else "ID", "owner": group.owner}
-        explained = explain_held(
-            {**entry, "state": cause.state, "stage": cause.stage, "reason": cause.reason}
-        )
+        held = {**entry, "state": cause.state, "stage": cause.stage, "reason": cause.reason}
+        explained = explain_held(held, language=tongue())
         shown = ", ".join(id[-8:] for id in group.ids[:_EXAMPLES])
         more = len(group.ids) - _EXAMPLES
         rows = [
@@ -159,7 +159,7 @@ def causes_text(groups: Sequence[Group]) -> str:
             ("  next", next_command_of(group)),
         ]
         rows += [("  you can" if not n else "", each) for n, each in enumerate(explained["person_can"])]
-        head = click.style(f"{len(group.ids)} x {plain(told)}", fg=_COLOURS.get(cause.state))
+        head = click.style(f"{len(group.ids)} x {plain(said(told))}", fg=_COLOURS.get(cause.state))
         blocks.append("\n".join([head, *_columns(rows)]))
     return "\n\n".join(blocks)
 
@@ -174,7 +174,7 @@ def _reason(each: Mapping[str, Any]) -> str:
 def show_text(told: Mapping[str, Any], explained: Explained) -> str:
     """The same for a person."""
     document = show_document(told, explained)
-    lines = [f"{plain(told['kind'])} {told['id'][-8:]} is {_coloured(told['state'], told['state'])}", ""]
+    lines = [_coloured(f"{told['kind']} {told['id'][-8:]} is {told['state']}", told["state"]), ""]
     rows = [
         ("id", told["id"]),
         ("captured", told["captured_at"]),
@@ -197,14 +197,14 @@ def show_text(told: Mapping[str, Any], explained: Explained) -> str:
         rows.append(("clock", "the device clock was more than two minutes off at capture"))
     lines += _columns([row for row in rows if row[1]])
     if document["history"]:
-        lines += ["", "what was tried:"]
+        lines += ["", said("what was tried:")]
         lines += _columns([_try(each) for each in document["history"]])
     for each in document["receipts"]:
-        lines += ["", _told_by(each)]
+        lines += ["", said(_told_by(each))]
         lines += _pretty(each["answer"])
     if document["server_version"]:
         lines += ["", *_versions(document["server_version"], document["payload"])]
-    return "\n".join([*lines, "", "payload:", *_pretty(document["payload"])])
+    return "\n".join([*lines, "", said("payload:"), *_pretty(document["payload"])])
 
 
 def _versions(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
@@ -219,7 +219,7 @@ def _versions(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
         (name, f"there: {written(shown[name]) if name in shown else 'not shown'}", f"here: {written(value)}")
         for name, value in here.items()
     ]
-    return [plain(f"when it was held, the server had{when}:"), *_columns(rows)]
+    return [plain(said(f"when it was held, the server had{when}:")), *_columns(rows)]
 
 
 def _told_by(receipt: Mapping[str, Any]) -> str:
@@ -256,7 +256,7 @@ def _signature(signature: Mapping[str, Any] | None, *, owed: bool) -> str:
 
 def _columns(rows: list[Any]) -> list[str]:
     """Aligned lines; the last column is as wide as it likes."""
-    cells = [[plain(cell) for cell in row] for row in rows]
+    cells = [[plain(said(cell)) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -269,7 +269,7 @@ def _pretty(document: Any) -> list[str]:
 
 
 def _coloured(text: str, name: str) -> str:
-    return click.style(plain(text), fg=_COLOURS.get(name))
+    return click.style(plain(said(text)), fg=_COLOURS.get(name))
 
 
 def _with(number: int, more: str) -> str:

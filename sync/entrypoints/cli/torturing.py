@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sync.entrypoints.cli.output import answer_is_stuck, print_json, reported
+from sync.entrypoints.cli.saying import say
 from sync.entrypoints.cli.trying import interruptible
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
@@ -98,7 +99,7 @@ def _play(
     from sync.demo.children import DemoBroken
     from sync.torture.rounds import run, torturing
 
-    click.echo(f"seed {seed}: {_command(seed, chosen)} --rounds {len(numbers)}", err=True)
+    say(f"seed {seed}: {_command(seed, chosen)} --rounds {len(numbers)}", err=True)
     try:
         with torturing(keep=keep) as (torture, children):
             summary = run(
@@ -111,7 +112,7 @@ def _play(
             if summary.violations:
                 children.keep()
             if keep or summary.violations:
-                click.echo(f"kept for a look: {children.folder}", err=True)
+                say(f"kept for a look: {children.folder}", err=True)
     except DemoBroken as broken:
         raise Failed(
             Exit.UNEXPECTED,
@@ -147,15 +148,15 @@ def _tell_round(played: Played, chosen: Sequence[str], *, as_json: bool) -> None
     else:
         figures = played.tally
         verdict = "FAILED" if played.violations else "clean"
-        click.echo(
+        say(
             f"round {hand.round}: {verdict}; {figures.captured} captured, {figures.delivered} delivered, "
             f"{figures.in_doubt} in doubt, {figures.needs_action} for a person ({hand.strategy}: "
             f"{', '.join(hand.faults)}; {played.duration_s:.1f} s)"
         )
         for violation in played.violations:
-            click.echo(f"  {violation.invariant}: {violation.detail}")
+            say(f"  {violation.invariant}: {violation.detail}")
     if played.violations:
-        click.echo(f"again: {_command(hand.seed, chosen)} --round {hand.round}", err=True)
+        say(f"again: {_command(hand.seed, chosen)} --round {hand.round}", err=True)
     sys.stdout.flush()
 
 
@@ -167,17 +168,17 @@ def _command(seed: int, chosen: Sequence[str]) -> str:
 
 def _tell(summary: Summary, chosen: Sequence[str]) -> None:
     figures: dict[str, Any] = summary.tally.to_json()
-    click.echo(
+    say(
         f"{summary.rounds} rounds in {summary.duration_s:.0f} s: {figures['captured']} captured, "
         f"{figures['delivered']} delivered, {figures['in_doubt']} in doubt, {figures['needs_action']} for a person, "
         f"{figures['lost']} lost, {figures['duplicates']} doubled, {figures['leaks']} leaks, "
         f"{figures['out_of_order']} out of order."
     )
     if summary.ok:
-        click.echo("Every promise held.")
+        say("Every promise held.")
         return
-    click.echo(f"{len(summary.violations)} times a promise did NOT hold; do not roll this out:")
+    say(f"{len(summary.violations)} times a promise did NOT hold; do not roll this out:")
     for hand, violation in summary.violations[:_SHOWN]:
-        click.echo(f"  round {hand.round}: {violation.invariant}: {violation.detail}")
+        say(f"  round {hand.round}: {violation.invariant}: {violation.detail}")
     for number in sorted({hand.round for hand, _ in summary.violations})[:_SHOWN]:
-        click.echo(f"again: {_command(summary.seed, chosen)} --round {number}")
+        say(f"again: {_command(summary.seed, chosen)} --round {number}")

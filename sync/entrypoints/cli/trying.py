@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sync.entrypoints.cli.output import print_json, reported
+from sync.entrypoints.cli.saying import say
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
 
@@ -106,12 +107,10 @@ def _announce(facts: dict[str, Any], *, as_json: bool) -> None:
         click.echo()
         for name, value in environment.items():
             click.echo(f"export {name}={shlex.quote(value)}")
-        click.echo("Copy the export lines into another terminal. There:", err=True)
-        click.echo(
-            "  fieldsync capture unplanned-preventive --data visit.json --signature signature.png", err=True
-        )
-        click.echo("  fieldsync sync", err=True)
-        click.echo("Ctrl-C ends the sandbox, and it forgets everything.", err=True)
+        say("Copy the export lines into another terminal. There:", err=True)
+        say("  fieldsync capture unplanned-preventive --data visit.json --signature signature.png", err=True)
+        say("  fieldsync sync", err=True)
+        say("Ctrl-C ends the sandbox, and it forgets everything.", err=True)
     sys.stdout.flush()
 
 
@@ -131,7 +130,7 @@ def demo(debug: bool, script: bool, keep: bool, as_json: bool) -> None:
         if as_json:
             print_json({**found.to_json(), "duration_s": round(time.monotonic() - started_s, 3)})
         else:
-            click.echo(_sentence(found))
+            say(_sentence(found))
     sys.exit(Exit.OK if found.good else Exit.UNEXPECTED)
 
 

@@ -1,0 +1,29 @@
+"""What this program says to people, in French: one file a group of texts, from the English template to the French one.
+
+In the templates `{}` is a value; `sync/phrasebook.py` says how they are matched and where it sets spaces that do not
+break, so that plain spaces are written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+STATES: Final[Mapping[str, str]] = {
+    "pending": "en attente",
+    "sending": "en cours d'envoi",
+    "in_doubt": "incertaine",
+    "accepted": "reçue par le serveur",
+    "done": "livrée",
+    "parked": "retenue",
+    "dead": "refusée",
+    "discarded": "abandonnée",
+}
+
+
+def phrases() -> Mapping[str, str]:
+    """Every template with its translation."""
+    from sync.french.explaining import EXPLANATIONS
+    from sync.french.outcomes import OUTCOMES
+
+    return {**EXPLANATIONS, **OUTCOMES}
