@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from sync.entrypoints.api import events, seeing
+from sync.entrypoints.api import events, history, seeing
 from sync.entrypoints.api.answers import add_answers
 from sync.entrypoints.api.desk import Desk
 from sync.entrypoints.api.feed import Feed
@@ -13,7 +13,7 @@ from sync.entrypoints.page import entering
 from sync.entrypoints.page.app import add_page
 from sync.version import VERSION
 
-_ROUTERS = (seeing.router, events.router)
+_ROUTERS = (seeing.router, events.router, history.router)
 
 
 def create_app(desk: Desk) -> FastAPI:
