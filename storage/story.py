@@ -65,7 +65,7 @@ def _next_look(facts: dict[str, Any]) -> int | None:
     return int(facts["doubt_at"] + due - began)
 
 
-def _blockers(reader: Reader, seq: int) -> list[dict[str, Any]]:
+def blockers(reader: Reader, seq: int) -> list[dict[str, Any]]:
     """For whom it waits, and why: `target` or `reference` (its server id is needed), `after`, or `order`."""
     rows = reader.rows(("id", "state", "why"), _BLOCKERS_SQL, {"seq": seq})
     strongest: dict[str, dict[str, Any]] = {}
@@ -104,7 +104,7 @@ def story(reader: Reader, id: str) -> dict[str, Any]:
         "clock_suspect": bool(facts["clock_suspect"]),
         "clock_offset_s": None if facts["clock_offset_ms"] is None else facts["clock_offset_ms"] / 1000,
         "note": facts["person_note"],
-        "blocked_by": _blockers(reader, seq) if entry["state"] in ("pending", "parked", "dead") else [],
+        "blocked_by": blockers(reader, seq) if entry["state"] in ("pending", "parked", "dead") else [],
         "payload": json.loads(facts["payload"]),
         "revisions": [
             {**revision, "at": iso(revision["at"]), "payload": json.loads(revision["payload"])}

@@ -130,7 +130,7 @@ def test_chain_is_found_by_its_key_and_children_by_their_parent(
 
 
 def test_blockers_of_one_entry_are_looked_up_by_their_keys(scratch: Scratch) -> None:
-    for sql, steps in plans_of(scratch, lambda reader: story._blockers(reader, 9)).items():
+    for sql, steps in plans_of(scratch, lambda reader: story.blockers(reader, 9)).items():
         wrong = [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step]
         assert wrong == [], sql
 

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from sync.entrypoints.api.desk import Desk, the_desk
 from sync.entrypoints.api.guarding import cookie_in
-from sync.entrypoints.page.app import rendered
+from sync.entrypoints.page.rendering import rendered
 from sync.entrypoints.page.words import door_english, door_french
 from sync.local_access import SESSION_LASTS
 from sync.visitor import Visitor

@@ -1,0 +1,90 @@
+"""The first page in plain values: the state at a glance and three lists. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sync.entrypoints.page.cards import Card
+from sync.entrypoints.page.wording import Wording
+
+SHOWN: Final = 50
+SENT_SHOWN: Final = 20
+COUNTED: Final = 1000
+TO_SEND: Final = ("pending", "sending", "accepted", "in_doubt")
+TO_FIX: Final = ("parked", "dead")
+SENT: Final = ("done",)
+
+
+@dataclass(frozen=True, slots=True)
+class CardList:
+    name: str
+    cards: Sequence[Card]
+    count: int
+
+    @property
+    def shown_count(self) -> str:
+        return f"{COUNTED - 1}+" if self.count >= COUNTED else str(self.count)
+
+    @property
+    def more(self) -> int:
+        """How many there are beyond those that are shown; of what was sent nobody wants to know."""
+        return 0 if self.name == "sent" else max(0, self.count - len(self.cards))
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """`tone` and `icon` are names for the style; the rest are words."""
+
+    tone: str
+    icon: str
+    connection: str
+    summary: str
+    advice: str
+    lists: Sequence[CardList]
+
+
+def home_of(
+    counts: Mapping[str, int],
+    cards: Mapping[str, Sequence[Card]],
+    *,
+    online: bool | None,
+    paused: bool,
+    sign_in: bool,
+    t: Wording,
+) -> Home:
+    """`counts` by state, `cards` by the name of their list. `online` None: nobody has tried yet."""
+    to_send, to_fix, sent = (sum(counts[state] for state in states) for states in (TO_SEND, TO_FIX, SENT))
+    kept = to_send + to_fix
+    lists = [
+        CardList("to_fix", cards["to_fix"], to_fix),
+        CardList("to_send", cards["to_send"], to_send),
+        CardList("sent", cards["sent"], sent),
+    ]
+    if not to_fix:
+        # What asks for something stands first; with nothing to ask, what waits does.
+        lists.insert(1, lists.pop(0))
+    if kept:
+        moving = online and to_send == kept and not paused and not sign_in
+        summary = t.counted("state.sending" if moving else "state.kept", kept)
+    else:
+        summary = t("state.gone") if sent else t("state.nothing")
+    return Home(
+        tone="offline" if online is False else "wait" if kept else "done",
+        icon={True: "online", False: "offline", None: "device"}[online],
+        connection=t({True: "state.online", False: "state.offline", None: "state.unknown"}[online]),
+        summary=summary,
+        advice=t(_advice(kept=kept, online=online, paused=paused, sign_in=sign_in)),
+        lists=lists,
+    )
+
+
+def _advice(*, kept: int, online: bool | None, paused: bool, sign_in: bool) -> str:
+    if sign_in:
+        return "state.sign_in"
+    if paused:
+        return "state.paused"
+    if not kept:
+        return "state.all_good"
+    return "state.safe" if online is False else "state.safe_online"
