@@ -141,7 +141,7 @@ def list_entries(
                 found = (
                     _causes(reader, narrowed)
                     if causes
-                    else reader.entries(**narrowed._asdict(), needs_action=needs_action, limit=limit)
+                    else reader.listed(narrowed, needs_action=needs_action, limit=limit)
                 )
                 before = not (found or as_json) and next(receipts(reader), None) is not None
         if kind is not None and not found:
