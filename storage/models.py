@@ -45,6 +45,8 @@ class Entry(SQLModel, table=True):
         Index("ix_entry_chain", "chain_key", "seq", sqlite_where=text("chain_key IS NOT NULL")),
         Index("ix_entry_after", "after_entry", sqlite_where=text("after_entry IS NOT NULL")),
         Index("ix_entry_target", "target_entry", sqlite_where=text("target_entry IS NOT NULL")),
+        # A technician sees their own; on a device of one person nothing has an owner, and nothing is written for it.
+        Index("ix_entry_owner", "owner", "seq", sqlite_where=text("owner IS NOT NULL")),
         Index("ix_entry_start", "start_at", sqlite_where=text("start_at IS NOT NULL")),
         # One record on the server belongs to one capture: two captures never claim the same one.
         Index(

@@ -44,10 +44,10 @@ def _search_values(text: str) -> tuple[str, int, int]:
     wanted = text.strip().lower()
     number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 20 else -1
     number = number if number <= _LARGEST_ID else -1
-    return f"%{_escaped(wanted)}", number, number
+    return f"%{escaped(wanted)}", number, number
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """As LIKE takes it literally."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
@@ -94,8 +94,10 @@ class Narrowed(NamedTuple):
         if self.since is not None:
             conditions.append("e.captured_at >= ?")
             values.append(self.since)
-        if self.owner is not None:
-            conditions.append("coalesce(e.owner, '') = ?")
+        if self.owner == "":
+            conditions.append("e.owner IS NULL")
+        elif self.owner is not None:
+            conditions.append("e.owner = ?")
             values.append(self.owner)
         if self.reason is not None:
             conditions.append("e.reason = ?")
@@ -213,15 +215,17 @@ class Reader:
     ) -> list[dict[str, Any]]:
         """Entries in the order that is asked for, each in the shape of `list --json`."""
         where, values = narrowed.where(needs_action=needs_action)
+        return self.fitting(where, values, narrowed.order, needs_action=needs_action, limit=limit)
+
+    def fitting(
+        self, where: str, values: list[Any], order: str, *, needs_action: bool, limit: int
+    ) -> list[dict[str, Any]]:
+        """As `listed`, for a condition on `entry e`."""
         listed = (
             _LIST.replace("entry e", "entry e INDEXED BY ix_entry_needs_action") if needs_action else _LIST
         )
-        return [
-            _entry(row)
-            for row in self._all(
-                f"{listed} {where} ORDER BY e.seq {narrowed.order} LIMIT ?", (*values, limit)
-            )
-        ]
+        rows = self._all(f"{listed} {where} ORDER BY e.seq {order} LIMIT ?", (*values, limit))
+        return [_entry(row) for row in rows]
 
     def entry(self, id: str) -> dict[str, Any]:
         """One entry in the shape of `list --json`; `story.py` has all that happened to it."""
@@ -231,8 +235,24 @@ class Reader:
         """The rows of one statement, each as a mapping of `columns`."""
         return [dict(zip(columns, row, strict=True)) for row in self._all(sql, values)]
 
+    def owner_of(self, id: str) -> str | None:
+        """Whose the entry with this full id is.
+
+        Raises:
+            EntryNotFound: it is not there any more.
+        """
+        rows = self._all("SELECT owner FROM entry WHERE id = ?", (id,))
+        if not rows:
+            raise EntryNotFound(f"no entry has the id {id}")
+        owner: str | None = rows[0][0]
+        return owner
+
     def ids_for_resync(
-        self, states: tuple[str, ...], reason: str | None, kinds: tuple[str, ...] = ()
+        self,
+        states: tuple[str, ...],
+        reason: str | None,
+        kinds: tuple[str, ...] = (),
+        owner: str | None = None,
     ) -> list[str]:
         """Ids, in capture order, of what a person can order to go on; narrowed by what is given."""
         wanted = [state for state in (states or STATES) if state not in ("done", "discarded")]
@@ -244,15 +264,27 @@ class Reader:
         if kinds:
             sql += f" AND kind IN ({', '.join('?' * len(kinds))})"
             values.extend(kinds)
+        if owner is not None:
+            sql += " AND owner IS ?"
+            values.append(owner or None)
         return [row[0] for row in self._all(f"{sql} ORDER BY seq", values)]
 
-    def resolve(self, suffix: str) -> str:
-        """The full id that ends in `suffix`.
+    def resolve(self, suffix: str, *, owner: str | None = None) -> str:
+        """The full id that ends in `suffix`; with `owner` ("": nobody's) other people's entries are as if not there.
 
         Raises:
             EntryNotFound: none does. AmbiguousId: several do.
         """
-        return self._resolve(suffix, ("entry",))
+        if owner is None:
+            return self._resolve(suffix, ("entry",))
+        wanted = suffix.strip().lower()
+        found = self._ending_in(wanted, ("entry",), owner) if wanted and wanted.isascii() else []
+        whole = [id for id in found if id == wanted]
+        if len(whole or found) > 1:
+            raise AmbiguousId(suffix, found)
+        if not found:
+            raise EntryNotFound(f"no entry's id ends in {suffix!r}")
+        return (whole or found)[0]
 
     def resolve_any(self, suffix: str) -> str:
         """As `resolve`, also among what was removed after its delivery."""
@@ -278,9 +310,12 @@ class Reader:
             raise AmbiguousId(suffix, found)
         return found[0]
 
-    def _ending_in(self, wanted: str, tables: tuple[str, ...]) -> list[str]:
+    def _ending_in(self, wanted: str, tables: tuple[str, ...], owner: str | None = None) -> list[str]:
         sql = " UNION ALL ".join(f"SELECT id FROM {table} WHERE id LIKE :end ESCAPE '\\'" for table in tables)  # noqa: S608  names of ours
-        return [str(row[0]) for row in self._all(f"{sql} LIMIT 11", {"end": f"%{_escaped(wanted)}"})]
+        if owner is not None:
+            sql += " AND owner IS :owner"
+        values = {"end": f"%{escaped(wanted)}", "owner": owner or None}
+        return [str(row[0]) for row in self._all(f"{sql} LIMIT 11", values)]
 
 
 def _entry(row: Any) -> dict[str, Any]:

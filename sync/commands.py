@@ -74,10 +74,20 @@ def worker(database: Database) -> Holder | None:
     return FileLock.holder(database.folder.worker_lock)
 
 
-def resync(database: Database, selection: Selection, clock: Clock, *, dry_run: bool = False) -> Resynced:
-    """Forget waits and go now; with a selection also release what is parked and requeue what is dead."""
+def resync(
+    database: Database,
+    selection: Selection,
+    clock: Clock,
+    *,
+    dry_run: bool = False,
+    only: str | None = None,
+) -> Resynced:
+    """Forget waits and go now; with a selection also release what is parked and requeue what is dead.
+
+    `only` narrows a selection to the entries of one owner, "" to those that are nobody's.
+    """
     done = Resynced(drain="none" if worker(database) is None else "worker")
-    selected = _selected(database, selection)
+    selected = _selected(database, selection, only)
     for first in range(0, len(selected), _BATCH):
         with database.write() as transaction:
             for id in selected[first : first + _BATCH]:
@@ -100,14 +110,14 @@ def resync(database: Database, selection: Selection, clock: Clock, *, dry_run: b
     return done
 
 
-def _selected(database: Database, selection: Selection) -> list[str]:
+def _selected(database: Database, selection: Selection, only: str | None) -> list[str]:
     if not selection.named:
         return []
     with database.read() as transaction:
         reader = Reader(transaction.cursor)
         if selection.ids:
-            return [reader.resolve(suffix) for suffix in dict.fromkeys(selection.ids)]
-        return reader.ids_for_resync(selection.states, selection.reason, selection.kinds)
+            return [reader.resolve(suffix, owner=only) for suffix in dict.fromkeys(selection.ids)]
+        return reader.ids_for_resync(selection.states, selection.reason, selection.kinds, only)
 
 
 def pause(database: Database, reason: str | None, clock: Clock) -> bool:

@@ -31,6 +31,11 @@ class Visitor:
         """Whether an entry of this owner is any business of theirs."""
         return self.everyone or owner == self.owner
 
+    @property
+    def only(self) -> str | None:
+        """Whose entries alone they see, "" for those that are nobody's; None: everybody's."""
+        return None if self.everyone else self.owner or ""
+
     def to_json(self) -> dict[str, Any]:
         return {"scopes": sorted(self.scopes), "owner": self.owner, "everyone": self.everyone}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
+from storage.errors import EntryNotFound, IdConflict
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed, counted
 from sync.errors import InputRefused, Problem
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sync.repairing import Assigned
     from sync.revising import Edited, Wanted
     from sync.settling import Settled
+    from sync.visitor import Visitor
 
 MAX_SERVER_ID: Final = 9_007_199_254_740_991
 
@@ -40,6 +42,14 @@ def store(
 ) -> Captured:
     """Make checked input durable; `owner` is the one that was named, None takes the device's. Raises: as `capture`."""
     from sync import app
+
+    return _store(settings, database, clock, checked, owner=owner or app.owner(settings))
+
+
+def _store(
+    settings: Settings, database: Database, clock: Clock, checked: Checked, *, owner: str | None
+) -> Captured:
+    from sync import app
     from sync import capture as front_door
     from sync.clock_jump import present_offset_s
 
@@ -50,7 +60,7 @@ def store(
         checked,
         clock=clock,
         new_id=app.new_id(clock),
-        owner=owner or app.owner(settings),
+        owner=owner,
         clock_offset_s=offset_s,
         reserve_bytes=settings.storage.reserve_mib * 1024 * 1024,
     )
@@ -70,6 +80,54 @@ def capture(settings: Settings, database: Database, clock: Clock, given: Input) 
             more = hanging_problems(transaction, given)
         raise InputRefused([*refusal.problems, *more]) from None
     return store(settings, database, clock, checked, owner=given.owner)
+
+
+def capture_as(
+    visitor: Visitor, settings: Settings, database: Database, clock: Clock, given: Input
+) -> Captured:
+    """As `capture`, for somebody who may not see everybody's entries: it is theirs, and hangs on theirs alone.
+
+    Raises: as `capture`; Failed: it names somebody else as its owner.
+    """
+    if visitor.everyone:
+        return capture(settings, database, clock, given)
+    from sync.entrypoints.own_entries import foreign_names
+
+    if given.owner is not None and given.owner != visitor.owner:
+        raise Failed(Exit.REFUSED, "forbidden", "what you capture is yours; leave the owner out")
+    with database.read() as transaction:
+        foreign = foreign_names(transaction, visitor, given)
+    try:
+        checked = check(settings, given)
+    except InputRefused as refusal:
+        with database.read() as transaction:
+            more = foreign or hanging_problems(transaction, given)
+        raise InputRefused([*refusal.problems, *more]) from None
+    if foreign:
+        raise InputRefused(foreign)
+    try:
+        done = _store(settings, database, clock, checked, owner=visitor.owner)
+    except IdConflict as conflict:
+        raise (conflict if _is_theirs(database, visitor, checked.id) else _taken()) from None
+    if done.duplicate and not _is_theirs(database, visitor, done.id):
+        raise _taken()
+    return done
+
+
+def _taken() -> IdConflict:
+    return IdConflict("the id already belongs to another capture; a new intervention needs a new id")
+
+
+def _is_theirs(database: Database, visitor: Visitor, id: str | None) -> bool:
+    """Whether a capture that was made before is this visitor's. Of what was removed nobody knows it any more."""
+    from storage.queries import Reader
+
+    with database.read() as transaction:
+        reader = Reader(transaction.cursor)
+        try:
+            return visitor.sees(reader.owner_of(id or ""))
+        except EntryNotFound:
+            return True
 
 
 def hanging_problems(transaction: Transaction, given: Input) -> list[Problem]:
@@ -111,12 +169,17 @@ def check_selection(selection: Selection) -> None:
         )
 
 
-def resync(database: Database, clock: Clock, selection: Selection, *, dry_run: bool = False) -> Resynced:
-    """Go on now; with a selection also release and requeue. Raises: Failed, UnknownKind, EntryNotFound, AmbiguousId."""
+def resync(
+    database: Database, clock: Clock, selection: Selection, *, dry_run: bool = False, only: str | None = None
+) -> Resynced:
+    """Go on now; with a selection also release and requeue. `only`: of this owner's entries ("": nobody's).
+
+    Raises: Failed, UnknownKind, EntryNotFound, AmbiguousId.
+    """
     from sync import commands
 
     check_selection(selection)
-    return commands.resync(database, selection, clock, dry_run=dry_run)
+    return commands.resync(database, selection, clock, dry_run=dry_run, only=only)
 
 
 def edit(

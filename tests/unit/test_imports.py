@@ -38,7 +38,7 @@ HOMES = {
     "sqlite3": ("storage.",),
     "alembic": ("storage.schema", "storage.migrations"),
     "pydantic_settings": ("config.settings",),
-    "pydantic": ("config.", "sync.operations", "sync.payload"),
+    "pydantic": ("config.", "sync.operations", "sync.payload", "sync.entrypoints.api"),
     "PIL": ("sync.image", "sync.demo"),
     "click": ("sync.entrypoints.cli",),
     "cryptography": ("sync.bundle.keys", "sync.bundle.sealed_file"),
@@ -164,7 +164,12 @@ LIGHT = (
 
 # Modules that come with a declared package and are released together with it.
 COMES_WITH = {"botocore": "boto3", "pydantic_core": "pydantic", "starlette": "fastapi"}
-DISTRIBUTIONS = {"PIL": "pillow", "pydantic_settings": "pydantic-settings"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "pydantic_settings": "pydantic-settings",
+    "prometheus_client": "prometheus-client",
+    "python_multipart": "python-multipart",
+}
 
 _SQL = re.compile(
     r"\s*(SELECT\s.+\sFROM|SELECT\s*\(|INSERT\s+INTO|UPDATE\s.+\sSET|DELETE\s+FROM|CREATE\s+TABLE|PRAGMA|BEGIN\s+IMM)",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from storage import chains, changes, checks, claims, overview, owing, readiness, samples, story, waits
+from storage.paging import page
 from storage.prepared import Prepared
 from storage.queries import Narrowed, Reader
 from storage.readiness import (
@@ -36,8 +37,9 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
         transaction.cursor.executemany(
             "INSERT INTO entry (id, kind, state, stage, reason, due_at, creates, has_signature, payload_version, "
             "payload, payload_sha256, input_digest, idempotency_key, attempts, attempt_n, link_failures, lease_fence, "
-            "certainly_created, lookups, clean_misses, captured_at, clock_suspect, chain_key, after_entry) "
-            "VALUES (?, 'unplanned-preventive', ?, ?, ?, ?, 1, 1, 1, '{}', '', '', ?, 0, 0, 0, 0, 0, 0, 0, ?, 0, ?, ?)",
+            "certainly_created, lookups, clean_misses, captured_at, clock_suspect, chain_key, after_entry, owner) "
+            "VALUES (?, 'unplanned-preventive', ?, ?, ?, ?, 1, 1, 1, '{}', '', '', ?, 0, 0, 0, 0, 0, 0, 0, ?, 0, ?, ?, "
+            "?)",
             (
                 (
                     f"id-{n}",
@@ -49,6 +51,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
                     n,
                     f"target:{n % 500}" if n % 4 == 0 else None,
                     f"id-{n - 1}" if n % 7 == 0 else None,
+                    f"owner-{n % 40}" if n % 2 else None,
                 )
                 for n, state in ((n, STATES[n % len(STATES)]) for n in range(20_000))
             ),
@@ -239,7 +242,7 @@ def test_newest_of_one_state_are_the_last_rows_of_its_index(scratch: Scratch) ->
 
 
 def test_newest_of_all_are_read_backwards_without_sorting(scratch: Scratch) -> None:
-    narrowed = Narrowed(newest_first=True, kind="curative", owner="alice", after_id="id-500")
+    narrowed = Narrowed(newest_first=True, kind="curative", after_id="id-500")
     (steps,) = plans_of(scratch, lambda reader: reader.listed(narrowed)).values()
     assert steps[0] == "SEARCH e USING INTEGER PRIMARY KEY (rowid<?)"
     assert not [step for step in steps if "TEMP B-TREE" in step]
@@ -253,6 +256,42 @@ def test_search_reads_no_entry_but_those_it_finds(scratch: Scratch) -> None:
         assert any(step.endswith(f"INDEX {index} (server_id=?)") for step in steps), steps
     scans = [step for step in steps if step.startswith("SCAN") and "COVERING INDEX" not in step]
     assert scans == []
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize(
+    ("narrowed", "needs_action", "index"),
+    [
+        (Narrowed(), False, ""),
+        (Narrowed(after_id="id-700"), False, ""),
+        (Narrowed(owner="owner-3"), False, "ix_entry_owner"),
+        (Narrowed(owner="owner-3", after_id="id-700"), False, "ix_entry_owner"),
+        (Narrowed(states=("parked",)), False, "ix_entry_state"),
+        (Narrowed(reason="reason-1"), True, "ix_entry_needs_action"),
+    ],
+)
+def test_page_walks_its_index_in_order(
+    scratch: Scratch, narrowed: Narrowed, needs_action: bool, index: str, newest_first: bool
+) -> None:
+    """Whichever way it is turned, a page reads no more than it shows, however many entries there are."""
+    narrowed = narrowed._replace(newest_first=newest_first)
+    (steps,) = plans_of(scratch, lambda reader: page(reader, narrowed, needs_action=needs_action)).values()
+    entries = [step for step in steps if " e " in f"{step} "]
+    assert not [step for step in steps if "TEMP B-TREE" in step], steps
+    assert len(entries) == 1
+    assert index in entries[0], steps
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_search_reads_one_stretch_of_entries(scratch: Scratch, newest_first: bool) -> None:
+    """What is looked for may stand anywhere: only so many rows are read for it, and found by their number."""
+    narrowed = Narrowed(search="anybody", after_id="id-700", newest_first=newest_first)
+    plans = plans_of(scratch, lambda reader: page(reader, narrowed))
+    (steps,) = [steps for sql, steps in plans.items() if "payload LIKE" in sql]
+    assert not [step for step in steps if "TEMP B-TREE" in step]
+    assert steps[0] == "SEARCH e USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"
+    for sql, steps in plans.items():
+        assert all(" USING " in step for step in steps if step.startswith(("SCAN", "SEARCH"))), (sql, steps)
 
 
 def test_oldest_that_waits_and_next_that_is_due_are_found_by_index(scratch: Scratch) -> None:

@@ -52,5 +52,8 @@ def upgrade() -> None:
         sa.Column("company_id", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("type", "id"),
     )
+    op.create_index(
+        "ix_entry_owner", "entry", ["owner", "seq"], sqlite_where=sa.text("owner IS NOT NULL")
+    )
     for trigger in CHANGE_TRIGGERS:
         op.execute(trigger)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
-from sync.entrypoints.api import events, history, seeing
+from sync.entrypoints.api import capturing, events, history, repairing, seeing
 from sync.entrypoints.api.answers import add_answers
+from sync.entrypoints.api.asking import only_known
 from sync.entrypoints.api.desk import Desk
 from sync.entrypoints.api.feed import Feed
 from sync.entrypoints.api.guarding import Guard
@@ -13,7 +14,7 @@ from sync.entrypoints.page import entering
 from sync.entrypoints.page.app import add_page
 from sync.version import VERSION
 
-_ROUTERS = (seeing.router, events.router, history.router)
+_ROUTERS = (capturing.router, seeing.router, repairing.router, events.router, history.router)
 
 
 def create_app(desk: Desk) -> FastAPI:
@@ -30,7 +31,7 @@ def create_app(desk: Desk) -> FastAPI:
     app.state.feed = Feed(desk.database, lambda: seeing.status(desk))
     add_answers(app)
     for router in _ROUTERS:
-        app.include_router(router, prefix="/v1")
+        app.include_router(router, prefix="/v1", dependencies=[Depends(only_known)])
     add_page(app)
     app.include_router(entering.router)
     app.add_middleware(Guard, desk=desk, stranger=entering.stranger)
