@@ -1,22 +1,25 @@
 """Finds the template from which a text was made, and says it with the words of another language.
 
-Pure. A template has `{}` where a value stands. In its translation `{}` are the same values in their order, `{1}` is
-the second one, and `{1:state}` the second one as the word for a state. A value that is itself a text of ours is
-translated too; what others wrote fits no template and stays as it is.
+Pure. In a template `{}` or `{name}` is a value, `{#}` a number. In its translation `{}` are the same values in their
+order, `{1}` is the second one, `{name}` the one of that name; `{:state}` the word for a state, `{:number}` with a
+decimal comma. A value that is a text of ours is translated too; what others wrote fits no template and stays.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
+_HOLE: Final = re.compile(r"\{(#|\w*)(?::(\w+))?\}")
 # A text of several sentences or parts is said part by part where it is not known as a whole.
-_SEAMS: Final = tuple(re.compile(each) for each in (r"(?<=[.!?]) (?=[A-Z])", "; ", ", "))
-_JOINTS: Final = (" ", " ; ", ", ")
-_HOLE: Final = re.compile(r"\{(\d*)(?::(\w+))?\}")
-_DEEPEST: Final = 6
+_SENTENCES: Final = (re.compile(r"(?<=[.!?]) (?=[A-Z0-9])"), " ")
+_PARTS: Final = ((re.compile("; "), " ; "), (re.compile(", "), ", "), (re.compile(": "), " : "))
+# A template with so many letters of its own is meant where it fits; others fit whole sentences by chance.
+_TELLING: Final = 12
+_SOME: Final = 2
+_DEEPEST: Final = 8
 # French sets a space that does not break before these, and inside its quotation marks.
 _BEFORE: Final = re.compile(r" (?=[;:!?»])")
 _AFTER: Final = re.compile(r"(?<=«) ")
@@ -28,70 +31,93 @@ def spaced(text: str) -> str:
     return _AFTER.sub(_NBSP, _BEFORE.sub(_NBSP, text))
 
 
+def holes(text: str) -> list[str]:
+    """The names of the values in a template or translation, in their order; empty for those without a name."""
+    return [found[1] for found in _HOLE.finditer(text)]
+
+
+class _Template(NamedTuple):
+    text: str
+    said: str
+    start: str  # what stands before its first value
+    end: str  # what stands after its last
+    letters: int
+
+
 class Phrasebook:
     """The templates of one language in another one."""
 
     def __init__(self, phrases: Mapping[str, str], states: Mapping[str, str]) -> None:
         self._states = states
-        self._whole = {text: spaced(said) for text, said in phrases.items() if "{}" not in text}
-        # The most telling first: the one with most words of its own is meant where several fit.
-        self._made = sorted(
-            ((*_ends(text), text, said) for text, said in phrases.items() if "{}" in text),
-            key=lambda each: -len(each[2].replace("{}", "")),
-        )
+        self._whole = {text: spaced(said) for text, said in phrases.items() if not holes(text)}
+        made = [_template(text, spaced(said)) for text, said in phrases.items() if holes(text)]
+        # Where several fit, the one with most words of its own is meant.
+        made.sort(key=lambda each: -each.letters)
+        self._telling = [each for each in made if each.letters >= _TELLING]
+        self._short = [each for each in made if _SOME <= each.letters < _TELLING or "(" in each.text]
+        self._bare = [each for each in made if each.letters < _SOME and "(" not in each.text]
 
     def say(self, text: str) -> str:
         """`text` in the other language, as far as it is made of texts of ours."""
         return self._say(text, 0)
 
     def _say(self, text: str, depth: int) -> str:
-        if depth > _DEEPEST or (text.startswith("fieldsync ") and text not in self._whole):
-            return text
         known = self._whole.get(text)
         if known is not None:
             return known
-        bare = text.strip()
-        if not any(each.isalpha() for each in bare):
+        if depth > _DEEPEST or text.startswith("fieldsync ") or not any(each.isalpha() for each in text):
             return text
-        if bare != text and (found := self._whole.get(bare)) is not None:
-            return text.replace(bare, found)
+        bare = text.strip()
+        if bare in self._whole:
+            return text.replace(bare, self._whole[bare])
         if "\n" in bare:
             return "\n".join(self._say(line, depth + 1) for line in text.split("\n"))
-        return self._filled(text, depth) or self._in_parts(text, depth)
+        found = self._filled(self._telling, text, depth) or self._parted(_SENTENCES, text, depth)
+        found = found or self._filled(self._short, text, depth)
+        for seam in _PARTS:
+            found = found or self._parted(seam, text, depth)
+        return found or self._filled(self._bare, text, depth) or text
 
-    def _filled(self, text: str, depth: int) -> str | None:
-        for start, end, template, said in self._made:
-            if text.startswith(start) and text.endswith(end):
-                found = _pattern(template).fullmatch(text)
+    def _filled(self, among: Sequence[_Template], text: str, depth: int) -> str | None:
+        for each in among:
+            if text.startswith(each.start) and text.endswith(each.end):
+                found = _pattern(each.text).fullmatch(text)
                 if found:
-                    return self._fill(said, found.groups(), depth)
+                    return self._fill(each, found.groups(), depth)
         return None
 
-    def _fill(self, said: str, values: tuple[str, ...], depth: int) -> str:
-        turn = iter(range(len(values)))
+    def _fill(self, template: _Template, values: Sequence[str], depth: int) -> str:
+        names = holes(template.text)
+        turn = iter(values)
 
         def value(hole: re.Match[str]) -> str:
-            given = values[int(hole[1]) if hole[1] else next(turn)]
-            if hole[2] == "state":
+            name, kind = hole.groups()
+            if name.isdigit():
+                given = values[int(name)]
+            else:
+                given = values[names.index(name)] if name in names and name not in ("", "#") else next(turn)
+            if kind == "state":
                 return self._states.get(given, given)
-            return self._say(given, depth + 1)
+            return given.replace(".", ",") if kind == "number" else self._say(given, depth + 1)
 
-        return _HOLE.sub(value, spaced(said))
+        return _HOLE.sub(value, template.said)
 
-    def _in_parts(self, text: str, depth: int) -> str:
-        for seam, joint in zip(_SEAMS, _JOINTS, strict=True):
-            parts = seam.split(text)
-            if len(parts) > 1:
-                said = [self._say(part, depth + 1) for part in parts]
-                if said != parts:
-                    return spaced(joint).join(said)
-        return text
+    def _parted(self, seam: tuple[re.Pattern[str], str], text: str, depth: int) -> str | None:
+        """What the parts between the seams say; None where none of them is a text of ours."""
+        pattern, joint = seam
+        parts = pattern.split(text)
+        said = [self._say(part, depth + 1) for part in parts] if len(parts) > 1 else parts
+        return None if said == parts else spaced(joint).join(said)
 
 
-def _ends(template: str) -> tuple[str, str]:
-    return template[: template.index("{}")], template[template.rindex("{}") + 2 :]
+def _template(text: str, said: str) -> _Template:
+    found = list(_HOLE.finditer(text))
+    letters = sum(each.isalpha() for each in _HOLE.sub("", text))
+    return _Template(text, said, text[: found[0].start()], text[found[-1].end() :], letters)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile("(.*?)".join(re.escape(each) for each in template.split("{}")), re.DOTALL)
+    between = [re.escape(each) for each in _HOLE.split(template)[::3]]
+    values = [r"(\d+)" if name == "#" else "(.*?)" for name in holes(template)]
+    return re.compile("".join(a + b for a, b in zip(between, [*values, ""], strict=True)), re.DOTALL)

@@ -23,7 +23,28 @@ STATES: Final[Mapping[str, str]] = {
 
 def phrases() -> Mapping[str, str]:
     """Every template with its translation."""
-    from sync.french.explaining import EXPLANATIONS
-    from sync.french.outcomes import OUTCOMES
+    from sync.french import (
+        batch,
+        delivering,
+        explaining,
+        joined,
+        looking,
+        outcomes,
+        refusals,
+        repairing,
+        storage,
+    )
 
-    return {**EXPLANATIONS, **OUTCOMES}
+    return {
+        **joined.LABELS,
+        **joined.COUNTS,
+        **joined.HEADLINES,
+        **explaining.EXPLANATIONS,
+        **outcomes.OUTCOMES,
+        **looking.LOOKING,
+        **delivering.DELIVERING,
+        **repairing.REPAIRING,
+        **refusals.REFUSALS,
+        **batch.BATCH,
+        **storage.STORAGE,
+    }

@@ -42,13 +42,13 @@ def status_text(found: Status) -> str:
     told = found.document
     lines = [_coloured(told["headline"], told["level"])]
     if told["level"] != "broken":
-        lines += ["", *_columns(_numbers(told))]
+        lines += ["", *_columns(_said(_numbers(told)))]
     if found.troubles:
         lines += ["", said("what keeps them, and what to run:")]
         rows = [(str(each.n), each.reason, said(each.sentence)) for each in found.troubles]
         for line, each in zip(_columns(rows), found.troubles, strict=True):
             lines += [line, f"      {plain(each.next_command)}"]
-    return "\n".join([*lines, "", *_columns(_surroundings(told))])
+    return "\n".join([*lines, "", *_columns(_said(_surroundings(told)))])
 
 
 def _numbers(told: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -122,14 +122,14 @@ def alive_text(found: Status) -> str:
 
 def list_text(entries: list[dict[str, Any]]) -> str:
     """One line an entry."""
-    rows = [("ID", "CAPTURED", "KIND", "STATE", "REASON", "SERVER ID", "OWNER")]
+    rows = [tuple(map(said, ("ID", "CAPTURED", "KIND", "STATE", "REASON", "SERVER ID", "OWNER")))]
     rows += [
         (
             each["id"][-8:],
             _to_second(each["captured_at"]),
             each["kind"],
             each["state"],
-            _reason(each),
+            said(_reason(each)),
             str(each["server_id"] or "-"),
             each["owner"] or "-",
         )
@@ -154,13 +154,13 @@ def causes_text(groups: Sequence[Group]) -> str:
         more = len(group.ids) - _EXAMPLES
         rows = [
             ("  what", f"{cause.kind}, {cause.state}: {cause.reason}"),
-            ("  which", f"{shown} and {more} more" if more > 0 else shown),
+            ("  which", said(f"{shown} and {more} more") if more > 0 else shown),
             ("  why", explained["waiting_for"] or ""),
             ("  next", next_command_of(group)),
         ]
         rows += [("  you can" if not n else "", each) for n, each in enumerate(explained["person_can"])]
         head = click.style(f"{len(group.ids)} x {plain(said(told))}", fg=_COLOURS.get(cause.state))
-        blocks.append("\n".join([head, *_columns(rows)]))
+        blocks.append("\n".join([head, *_columns(_labelled(rows))]))
     return "\n\n".join(blocks)
 
 
@@ -189,13 +189,13 @@ def show_text(told: Mapping[str, Any], explained: Explained) -> str:
         ("target", str(told["target"] or "")),
         ("after", told["after"] or ""),
         ("owner", told["owner"] or ""),
-        ("signature", _signature(told["signature"], owed=told["signature_owed"])),
+        ("signature", said(_signature(told["signature"], owed=told["signature_owed"]))),
         ("done", told["done_at"] or ""),
         ("note", told["note"] or ""),
     ]
     if told["clock_suspect"]:
-        rows.append(("clock", "the device clock was more than two minutes off at capture"))
-    lines += _columns([row for row in rows if row[1]])
+        rows.append(("clock", said("the device clock was more than two minutes off at capture")))
+    lines += _columns(_labelled([row for row in rows if row[1]]))
     if document["history"]:
         lines += ["", said("what was tried:")]
         lines += _columns([_try(each) for each in document["history"]])
@@ -216,7 +216,11 @@ def _versions(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     when = f", changed at {there['updatedAt']}" if there["updatedAt"] else ""
     shown = there["fields"]
     rows = [
-        (name, f"there: {written(shown[name]) if name in shown else 'not shown'}", f"here: {written(value)}")
+        (
+            name,
+            said(f"there: {written(shown[name]) if name in shown else 'not shown'}"),
+            said(f"here: {written(value)}"),
+        )
         for name, value in here.items()
     ]
     return [plain(said(f"when it was held, the server had{when}:")), *_columns(rows)]
@@ -232,7 +236,7 @@ def _told_by(receipt: Mapping[str, Any]) -> str:
 def _try(each: Mapping[str, Any]) -> tuple[str, ...]:
     took = "" if each["duration_ms"] is None else f"{each['duration_ms'] / 1000:.1f} s"
     status = str(each["status"] or "")
-    outcome = each["outcome"] or "under way"
+    outcome = each["outcome"] or said("under way")
     return (
         str(each["n"]),
         each["step"],
@@ -241,7 +245,7 @@ def _try(each: Mapping[str, Any]) -> tuple[str, ...]:
         outcome,
         status,
         each["reason"] or "",
-        f"as {each['sent_as']}" if each["sent_as"] else "",
+        said(f"as {each['sent_as']}") if each["sent_as"] else "",
         each["detail"] or "",
     )
 
@@ -254,9 +258,19 @@ def _signature(signature: Mapping[str, Any] | None, *, owed: bool) -> str:
     return f"{signature['name']}, {signature['mime_type']}, {_size(signature['size'])}, {uploaded}"
 
 
+def _said(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Rows whose values are texts of ours as well."""
+    return [(said(label), said(value)) for label, value in rows]
+
+
+def _labelled(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Rows whose values are data, or in the language of the reader already."""
+    return [(said(label), value) for label, value in rows]
+
+
 def _columns(rows: list[Any]) -> list[str]:
     """Aligned lines; the last column is as wide as it likes."""
-    cells = [[plain(said(cell)) for cell in row] for row in rows]
+    cells = [[plain(cell) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
