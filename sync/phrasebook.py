@@ -16,6 +16,7 @@ _HOLE: Final = re.compile(r"\{(#|\w*)(?::(\w+))?\}")
 # A text of several sentences or parts is said part by part where it is not known as a whole.
 _SENTENCES: Final = (re.compile(r"(?<=[.!?]) (?=[A-Z0-9])"), " ")
 _PARTS: Final = ((re.compile("; "), " ; "), (re.compile(", "), ", "), (re.compile(": "), " : "))
+_OF_A_FIELD: Final = re.compile(r" ((?:is|must|has|holds|names|waits|cannot|begins) )")
 # A template with so many letters of its own is meant where it fits; others fit whole sentences by chance.
 _TELLING: Final = 12
 _SOME: Final = 2
@@ -67,13 +68,17 @@ class Phrasebook:
             return known
         if depth > _DEEPEST or text.startswith("fieldsync ") or not any(each.isalpha() for each in text):
             return text
-        bare = text.strip()
-        if bare in self._whole:
-            return text.replace(bare, self._whole[bare])
-        if "\n" in bare:
+        for bare in (text.strip(), text.removesuffix(".")):
+            if bare in self._whole:
+                return text.replace(bare, self._whole[bare])
+        if "\n" in text.strip():
             return "\n".join(self._say(line, depth + 1) for line in text.split("\n"))
-        found = self._filled(self._telling, text, depth) or self._parted(_SENTENCES, text, depth)
-        found = found or self._filled(self._short, text, depth)
+        found = (
+            self._filled(self._telling, text, depth)
+            or self._said_of(text, depth)
+            or self._parted(_SENTENCES, text, depth)
+            or self._filled(self._short, text, depth)
+        )
         for seam in _PARTS:
             found = found or self._parted(seam, text, depth)
         return found or self._filled(self._bare, text, depth) or text
@@ -85,6 +90,13 @@ class Phrasebook:
                 if found:
                     return self._fill(each, found.groups(), depth)
         return None
+
+    def _said_of(self, text: str, depth: int) -> str | None:
+        """What is said of a field: its name stays, and what follows is a text of ours."""
+        name, verb, rest = _OF_A_FIELD.split(text, maxsplit=1) if _OF_A_FIELD.search(text) else ("", "", "")
+        predicate = f"{verb}{rest}"
+        said = self._whole.get(predicate) or self._filled(self._telling, predicate, depth)
+        return f"{self._say(name, depth + 1)} {said}" if name and said else None
 
     def _fill(self, template: _Template, values: Sequence[str], depth: int) -> str:
         names = holes(template.text)

@@ -27,11 +27,13 @@ def phrases() -> Mapping[str, str]:
         batch,
         delivering,
         explaining,
+        files,
         joined,
         looking,
         outcomes,
         refusals,
         repairing,
+        settings,
         storage,
     )
 
@@ -47,4 +49,6 @@ def phrases() -> Mapping[str, str]:
         **refusals.REFUSALS,
         **batch.BATCH,
         **storage.STORAGE,
+        **files.FILES,
+        **settings.SETTINGS,
     }

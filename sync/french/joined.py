@@ -61,6 +61,7 @@ COUNTS: Final[Mapping[str, str]] = {
 
 # What stands alone in a cell.
 LABELS: Final[Mapping[str, str]] = {
+    ": ": " : ",
     "CAPTURED": "SAISIE LE",
     "KIND": "TYPE",
     "STATE": "ÉTAT",

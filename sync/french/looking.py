@@ -7,11 +7,9 @@ from typing import Final
 
 LOOKING: Final[Mapping[str, str]] = {
     "  ... and {} more": "  ... et {} de plus",
-    "  {}: {}": "  {} : {}",
     "fieldsync: done, but the answer could not be written; look before you repeat it": (
         "fieldsync : c'est fait, mais la réponse n'a pas pu être écrite ; regardez avant de recommencer"
     ),
-    "fieldsync: {}": "fieldsync : {}",
     "next: {}": "ensuite : {}",
     "something unexpected went wrong ({}: {})": "un incident inattendu s'est produit ({} : {})",
     "the same command with --debug": "la même commande avec --debug",
@@ -145,7 +143,6 @@ LOOKING: Final[Mapping[str, str]] = {
     "{} {} is {}": "{} {} : {2:state}",
     "{}, signature owed": "{}, signature due",
     "{}, {}, {}, {}": "{}, {}, {}, {}",
-    "{}oldest {}": "{}la plus ancienne depuis {}",
     "{} is neither an instant like 2026-03-01T12:00:00Z nor like 2h or 3d": (
         "{} n'est ni un instant comme 2026-03-01T12:00:00Z ni une durée comme 2h ou 3d"
     ),

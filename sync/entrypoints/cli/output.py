@@ -74,14 +74,17 @@ def fail(failed: Failed, *, as_json: bool) -> NoReturn:
 
 
 def _tell(failed: Failed) -> None:
-    lines = [f"fieldsync: {failed.message}"]
-    lines += [f"  {problem.path}: {problem.message}" for problem in failed.problems[:_SHOWN_PROBLEMS]]
+    colon = said(": ")
+    lines = [f"fieldsync{colon}{said(failed.message)}"]
+    lines += [
+        f"  {problem.path}{colon}{said(problem.message)}" for problem in failed.problems[:_SHOWN_PROBLEMS]
+    ]
     if len(failed.problems) > _SHOWN_PROBLEMS:
-        lines.append(f"  ... and {len(failed.problems) - _SHOWN_PROBLEMS} more")
+        lines.append(said(f"  ... and {len(failed.problems) - _SHOWN_PROBLEMS} more"))
     if failed.next_command:
-        lines.append(f"next: {failed.next_command}")
+        lines.append(said(f"next: {failed.next_command}"))
     # Messages quote arguments and files: a terminal takes no orders from them.
-    for line in "\n".join(said(line) for line in lines).split("\n"):
+    for line in "\n".join(lines).split("\n"):
         click.echo(plain(line), err=True)
 
 
