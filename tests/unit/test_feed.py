@@ -17,63 +17,12 @@ from sync.entrypoints.api.feed import HERE_S, STATUS_S, Feed
 from sync.entrypoints.api.listening import Listener
 from sync.entrypoints.api.news import REMEMBERED
 from sync.visitor import OPS, Scope, Visitor
-from tests.support.listening import Ear, Heard, entries
+from tests.support.listening import STANDING, Ear, Hall, Seat, entries
 from tests.support.polling import eventually
-from tests.support.scratch import NOON_MS, Scratch, entry_id
+from tests.support.scratch import NOON_MS, entry_id
 
-STANDING: dict[str, Any] = {
-    "waiting": 0, "needs_action": 0, "in_doubt": 0, "paused": None, "online": True, "level": "ok", "version": "1",
-}  # fmt: skip
 ANNA = Visitor(frozenset({Scope.READ}), owner="anna")
 NOBODY = Visitor(frozenset({Scope.READ}))
-
-
-class Hall:
-    """A feed whose looks, status and clock are the test's."""
-
-    def __init__(self, place: Path) -> None:
-        self.box = Scratch(place)
-        self.status = dict(STANDING)
-        self.asked = 0
-        self.trouble: Exception | None = None
-        self.now_s = 1_000.0
-        self.feed = Feed(self.box.database, self._status, monotonic_s=lambda: self.now_s)
-
-    def _status(self) -> dict[str, Any]:
-        self.asked += 1
-        if self.trouble is not None:
-            raise self.trouble
-        return dict(self.status)
-
-    def close(self) -> None:
-        self.feed._forget()
-        self.box.close()
-
-    def look(self, *, after_s: float = STATUS_S) -> None:
-        self.now_s += after_s
-        while self.feed.look():
-            pass
-
-
-class Seat:
-    """A listener in that hall, and what it heard."""
-
-    def __init__(self, hall: Hall, visitor: Visitor = OPS, last_id: str | None = None) -> None:
-        self.listener = Listener(hall.feed, visitor, last_id)
-        self.ear = Ear(last_id)
-
-    def hear(self) -> list[Heard]:
-        """Everything there is to be told now."""
-        return asyncio.run(self._all())
-
-    async def _all(self) -> list[Heard]:
-        heard = []
-        while (text := await self.listener.more()) is not None:
-            heard += self.ear.hear(text)
-        return heard
-
-    def numbers(self) -> list[int]:
-        return [each["seq"] for each in entries(self.hear())]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Query, Request
-from fastapi.sse import EventSourceResponse
+from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from sync.entrypoints.api.feed import MOST_LISTENERS, Feed
@@ -30,8 +30,13 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-class EventStream(EventSourceResponse):
-    """Is heard by the feed for exactly as long as it is sent, however that ends."""
+class EventStream(StreamingResponse):
+    """Is heard by the feed for exactly as long as it is sent, however that ends.
+
+    Not FastAPI's own kind: that writes every event anew for everybody.
+    """
+
+    media_type = "text/event-stream"
 
     def __init__(self, feed: Feed, listener: Listener) -> None:
         super().__init__(listener.chunks(), headers={"Cache-Control": "no-store"})
@@ -42,7 +47,7 @@ class EventStream(EventSourceResponse):
             await super().__call__(scope, receive, send)
 
 
-@router.get("/events", response_class=EventSourceResponse, responses=_RESPONSES)
+@router.get("/events", response_class=EventStream, responses=_RESPONSES)
 async def listen(
     request: Request,
     visitor: Annotated[Visitor, Depends(may(Needed.READ))],
