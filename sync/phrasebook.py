@@ -77,6 +77,7 @@ class Phrasebook:
             self._filled(self._telling, text, depth)
             or self._said_of(text, depth)
             or self._parted(_SENTENCES, text, depth)
+            or self._stopped(text, depth)
             or self._filled(self._short, text, depth)
         )
         for seam in _PARTS:
@@ -97,6 +98,12 @@ class Phrasebook:
         predicate = f"{verb}{rest}"
         said = self._whole.get(predicate) or self._filled(self._telling, predicate, depth)
         return f"{self._say(name, depth + 1)} {said}" if name and said else None
+
+    def _stopped(self, text: str, depth: int) -> str | None:
+        """A sentence as what it says without its full stop."""
+        bare = text.removesuffix(".")
+        said = self._say(bare, depth + 1) if bare != text else text
+        return None if said in (bare, text) else f"{said}."
 
     def _fill(self, template: _Template, values: Sequence[str], depth: int) -> str:
         names = holes(template.text)

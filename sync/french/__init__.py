@@ -25,6 +25,7 @@ def phrases() -> Mapping[str, str]:
     """Every template with its translation."""
     from sync.french import (
         batch,
+        clicks,
         delivering,
         explaining,
         files,
@@ -38,7 +39,9 @@ def phrases() -> Mapping[str, str]:
     )
 
     return {
+        **clicks.CLICKS,
         **joined.LABELS,
+        **joined.LIMITS,
         **joined.COUNTS,
         **joined.HEADLINES,
         **explaining.EXPLANATIONS,

@@ -41,6 +41,14 @@ HEADLINES: Final[Mapping[str, str]] = {
     "{#} interventions are waiting to be delivered.": "{} interventions attendent d'être livrées.",
 }
 
+# A limit of a setting.
+LIMITS: Final[Mapping[str, str]] = {
+    "must be at least {}": "doit être au moins {}",
+    "must be at most {}": "doit être au plus {}",
+    "must be less than {}": "doit être inférieur à {}",
+    "must be more than {}": "doit être supérieur à {}",
+}
+
 COUNTS: Final[Mapping[str, str]] = {
     "{#} waiting": "{} en attente",
     "{#} pending": "{} en attente",
@@ -68,11 +76,15 @@ LABELS: Final[Mapping[str, str]] = {
     "REASON": "MOTIF",
     "OWNER": "PROPRIÉTAIRE",
     "after": "après",
+    "bearer: ": "jeton au porteur : ",
+    "session: ": "jeton de session : ",
     "behind": "de retard sur",
     "captured": "saisie le",
     "clock": "horloge",
     "database": "base de données",
     "delivering": "livraison",
+    "default": "par défaut",
+    "environment": "environnement",
     "disk": "disque",
     "done": "livrées",
     "expired": "expirée",

@@ -16,7 +16,7 @@ import click
 
 from sync.entrypoints.cli.delivered import STDOUT, export_csv
 from sync.entrypoints.cli.output import folder_is_there, plain, print_json, reported
-from sync.entrypoints.cli.saying import say
+from sync.entrypoints.cli.saying import said, say
 from sync.entrypoints.cli.since import Since
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
@@ -329,7 +329,12 @@ def _read(secret: Secret, *, new: bool) -> Lock:
         return keys.passphrase_in(keys.read_secret(sys.stdin.buffer), new=new)
     if not sys.stdin.isatty():
         raise _usage("give --passphrase-file, --passphrase-stdin or --key-file", next_command)
-    asked = click.prompt("Passphrase of the bundle", hide_input=True, confirmation_prompt=new, err=True)
+    asked = click.prompt(
+        said("Passphrase of the bundle"),
+        hide_input=True,
+        confirmation_prompt=said("Repeat for confirmation") if new else False,
+        err=True,
+    )
     return keys.passphrase_in(str(asked).encode(), new=new)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from sync.entrypoints.cli.helping import Group
 from sync.entrypoints.cli.output import folder_is_there, print_json, reported
 from sync.entrypoints.cli.saying import say
 from sync.entrypoints.cli.since import Since
@@ -28,7 +29,7 @@ _NEVER_BOTH: Final = (
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def db() -> None:
     """Care for the database: check it, back it up, recover what can be read of a damaged one."""
 

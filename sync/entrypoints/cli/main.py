@@ -12,7 +12,11 @@ from io import BufferedWriter, RawIOBase, TextIOWrapper
 
 import click
 
+from sync.entrypoints.cli.helping import Page
+from sync.entrypoints.cli.saying import readable
 from sync.version import VERSION
+
+click.Context.formatter_class = Page
 
 # Command -> module and attribute. One file a group of commands; the order is the one of `--help`.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -104,7 +108,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A name that the console cannot write is spelt out; it is no reason to fail.
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=readable(stream.encoding))
     try:
         cli(prog_name="fieldsync", standalone_mode=False)
     except click.exceptions.Exit as ended:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from storage.listed import TYPES
+from sync.entrypoints.cli.helping import Group
 from sync.entrypoints.cli.output import plain, print_json, reported
 from sync.entrypoints.cli.saying import say
 from sync.entrypoints.exits import Exit
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from storage.listed import Line
 
 
-@click.group()
+@click.group(cls=Group)
 def reference() -> None:
     """What companies, sites and rules are called. A help for forms: nothing is ever refused for it."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sync.entrypoints.cli.output import print_json, reported
+from sync.entrypoints.cli.saying import said as spoken
 from sync.entrypoints.cli.saying import say
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
@@ -92,7 +93,7 @@ def _url() -> str:
     if sys.stdin.isatty():
         import getpass
 
-        return getpass.getpass("presigned address (not shown): ")
+        return getpass.getpass(spoken("presigned address (not shown): "))
     return sys.stdin.buffer.read(2 * MAX_URL_CHARS).decode("ascii", "replace")
 
 

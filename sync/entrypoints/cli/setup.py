@@ -10,15 +10,16 @@ from pathlib import Path
 
 import click
 
+from sync.entrypoints.cli.helping import Group
 from sync.entrypoints.cli.output import print_json, reported
-from sync.entrypoints.cli.saying import say
+from sync.entrypoints.cli.saying import said, say
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
 
 _MOST_BYTES = 65536
 
 
-@click.group()
+@click.group(cls=Group)
 def auth() -> None:
     """Sign-in tokens of this device. They come from standard input or files, never from arguments."""
 
@@ -78,7 +79,7 @@ def _from_stdin() -> tuple[str, str]:
         say("paste the bearer token, then the session token (not shown):", err=True)
         import getpass
 
-        return getpass.getpass("bearer: ").strip(), getpass.getpass("session: ").strip()
+        return getpass.getpass(said("bearer: ")).strip(), getpass.getpass(said("session: ")).strip()
     try:
         text = sys.stdin.buffer.read(_MOST_BYTES).decode()
     except UnicodeDecodeError:
@@ -164,7 +165,7 @@ def auth_clear(debug: bool, owner: str | None, as_json: bool) -> None:
             say("forgotten" if cleared else "there was nothing stored")
 
 
-@click.group()
+@click.group(cls=Group)
 def config() -> None:
     """The settings in force, and whether they are right."""
 
@@ -211,4 +212,4 @@ def config_check(debug: bool, as_json: bool) -> None:
             return
         say("the configuration can be used")
         for each in found:
-            say(f"  {each.path}: {each.message}", err=True)
+            click.echo(f"  {each.path}{said(': ')}{said(each.message)}", err=True)
