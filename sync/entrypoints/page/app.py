@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import FastAPI
 
-from sync.entrypoints.page import recording, serving, switching, technician
+from sync.entrypoints.page import (
+    ops,
+    ops_entry,
+    ops_letting_go,
+    ops_list,
+    recording,
+    serving,
+    switching,
+    technician,
+)
 from sync.entrypoints.page.assets import read_assets
 from sync.entrypoints.page.rendering import environment
+
+_ROUTES: Final = (
+    serving, technician, recording, switching, ops, ops_letting_go, ops_list, ops_entry,
+)  # fmt: skip
 
 
 def add_page(app: FastAPI) -> None:
@@ -14,5 +29,5 @@ def add_page(app: FastAPI) -> None:
     assets = read_assets()
     app.state.assets = assets
     app.state.templates = environment(assets)
-    for router in (serving.router, technician.router, recording.router, switching.router):
-        app.include_router(router)
+    for each in _ROUTES:
+        app.include_router(each.router)
