@@ -36,6 +36,8 @@ def phrases() -> Mapping[str, str]:
         repairing,
         settings,
         storage,
+        trials,
+        tries,
     )
 
     return {
@@ -54,4 +56,6 @@ def phrases() -> Mapping[str, str]:
         **storage.STORAGE,
         **files.FILES,
         **settings.SETTINGS,
+        **trials.TRIALS,
+        **tries.TRIES,
     }

@@ -14,6 +14,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 # Two words, the first of them lower case or not: what is no code, no key, no path.
 _WORDS = re.compile(r"[A-Za-z',;:.)]\s+[(A-Za-z]")
+# Statements for the database, commands to type, markup.
+_CODE = re.compile(
+    r"\b(SELECT|WHERE|UNION ALL|INDEXED BY|ORDER BY|LIMIT 11)\b|^ AND |^(\{\})? ?fieldsync |<[a-z!]"
+)
 _SILENT_CALLS = frozenset(
     {"log", "emit", "debug", "info", "warning", "compile", "execute", "text", "exec_driver_sql"}
 )
@@ -22,7 +26,9 @@ _SILENT_CALLS = frozenset(
 def texts_of(path: Path) -> set[str]:
     """The templates in one file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {text for text in _texts(tree) if _WORDS.search(text.replace("{}", "x"))}
+    return {
+        text for text in _texts(tree) if _WORDS.search(text.replace("{}", "x")) and not _CODE.search(text)
+    }
 
 
 def template(node: ast.expr) -> str | None:
@@ -46,7 +52,8 @@ def _texts(node: ast.AST) -> Iterator[str]:
             continue
         if isinstance(child, ast.Call) and _called(child) in _SILENT_CALLS:
             continue
-        if isinstance(child, ast.arg | ast.AnnAssign) and isinstance(child, ast.arg):
+        if isinstance(child, ast.Assert):
+            yield from _texts(child.test)
             continue
         if isinstance(child, ast.expr):
             text = template(child)
