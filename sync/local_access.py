@@ -129,7 +129,7 @@ class LocalAccess:
 
     def token(self, visitor: Visitor) -> Secret:
         """A token for a program; it ends with the key alone."""
-        return Secret(self._signed("token", {"visitor": visitor.to_json(), "name": self._name()}))
+        return Secret(self._signed("token", {"visitor": visitor.to_json()}))
 
     def visitor_of_token(self, token: str) -> Visitor | None:
         """Whom a bearer token stands for; None where this key did not make it."""

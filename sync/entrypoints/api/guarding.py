@@ -22,6 +22,7 @@ from sync.entrypoints.api.desk import Desk
 from sync.entrypoints.api.refusing import METHODS, SAFE, Headers, refuse
 from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
+from sync.local_access import LocalAccess, Session
 from sync.visitor import Visitor
 
 # Open to who is not known: they tell nothing that is anybody's business.
@@ -43,6 +44,7 @@ _ALWAYS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
 }
+_COOKIES_LOOKED_AT: Final = 4
 _LOG: Final = logging.getLogger(__name__)
 
 Stranger = Callable[[Request], Response]
@@ -86,8 +88,8 @@ class Guard:
             kind, _, token = given[0].partition(" ")
             known = len(given) == 1 and kind.lower() == "bearer"
             return self._desk.access.visitor_of_token(token.strip()) if known else None
-        session = self._desk.access.session(cookie_in(headers, self._desk.access.cookie_name))
-        return None if session is None else session.visitor
+        sessions = sessions_in(headers, self._desk.access)
+        return sessions[0].visitor if sessions else None
 
     def _unknown(self, scope: Scope) -> ASGIApp:
         request = Request(scope)
@@ -150,11 +152,13 @@ def _template(scope: Scope) -> str | None:
     return f"/v1{path}" if scope["path"].startswith("/v1/") and not path.startswith("/v1/") else path
 
 
-def cookie_in(headers: Headers, name: str) -> str:
-    """The value of a cookie; empty where there is none, or several of that name."""
+def sessions_in(headers: Headers, access: LocalAccess) -> list[Session]:
+    """The sessions that the cookies of a request stand for. Another page of this machine may have set one of the same
+    name beside ours: what is not ours must not shut us out."""
     found = []
     for key, value in headers:
         if key == b"cookie":
             pairs = (pair.strip().partition("=") for pair in value.decode("latin-1").split(";"))
-            found += [held for called, _, held in pairs if called == name]
-    return found[0] if len(found) == 1 else ""
+            found += [held for called, _, held in pairs if called == access.cookie_name]
+    sessions = (access.session(each) for each in found[:_COOKIES_LOOKED_AT])
+    return [session for session in sessions if session is not None]

@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 
 from sync.entrypoints.api.desk import Desk, the_desk
-from sync.entrypoints.api.guarding import cookie_in
-from sync.entrypoints.page.rendering import rendered
-from sync.entrypoints.page.words import door_english, door_french
+from sync.entrypoints.api.guarding import sessions_in
+from sync.entrypoints.page.frame import page
 from sync.local_access import SESSION_LASTS
 from sync.visitor import Visitor
 
@@ -52,12 +51,10 @@ def enter(request: Request, code: str, desk: TheDesk) -> Response:
 @router.post("/leave")
 def leave(request: Request, desk: TheDesk) -> Response:
     """Ends the session of this browser; a copy of its cookie opens nothing either."""
-    name = desk.access.cookie_name
-    session = desk.access.session(cookie_in(request.headers.raw, name))
-    if session is not None:
+    for session in sessions_in(request.headers.raw, desk.access):
         desk.access.end_session(session)
     answer = _screen(request, "left", 200)
-    answer.delete_cookie(name, path="/", httponly=True, samesite="strict")
+    answer.delete_cookie(desk.access.cookie_name, path="/", httponly=True, samesite="strict")
     return answer
 
 
@@ -67,18 +64,8 @@ def stranger(request: Request) -> Response:
 
 
 def _screen(request: Request, screen: str, status: int, visitor: Visitor | None = None) -> Response:
-    language = _language(request)
-    words = door_english.WORDS if language == "en" else door_french.WORDS
-    text = rendered(
-        request.app,
-        "door/open.html",
-        t=lambda key, **values: words[key].format(**values),
-        language=language,
-        screen=screen,
-        who=_who(visitor),
-        owner=None if visitor is None else visitor.owner,
-    )
-    return HTMLResponse(text, status)
+    owner = None if visitor is None else visitor.owner
+    return page(request, "door/door.html", status=status, screen=screen, who=_who(visitor), owner=owner)
 
 
 def _who(visitor: Visitor | None) -> str:
@@ -86,14 +73,3 @@ def _who(visitor: Visitor | None) -> str:
     if visitor is not None and visitor.everyone:
         return "ops"
     return "device" if visitor is None or visitor.owner is None else "technician"
-
-
-def _language(request: Request) -> str:
-    asked = request.query_params.get("lang") or request.cookies.get("lang")
-    return (
-        asked
-        if asked in ("en", "fr")
-        else "en"
-        if request.headers.get("accept-language", "").startswith("en")
-        else "fr"
-    )

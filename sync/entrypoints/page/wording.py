@@ -12,7 +12,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
 
-_TABLES: Final = {"fr": ("french", "ops_french"), "en": ("english", "ops_english")}
+_TABLES: Final = {
+    "fr": ("french", "ops_french", "door_french"),
+    "en": ("english", "ops_english", "door_english"),
+}
 # In French one and a half is singular, and so is nothing at all; in English only one is.
 _SINGULAR: Final = {"fr": (0, 1), "en": (1,)}
 _BEFORE: Final = re.compile(" ([;:!?])")

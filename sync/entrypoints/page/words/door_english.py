@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 WORDS: Final[dict[str, str]] = {
-    "door.title": "fieldsync on this device",
     "door.open.heading": "Open the page?",
     "door.open.technician": "You record interventions and see those of {owner}.",
     "door.open.device": "You record interventions and see those of this device.",

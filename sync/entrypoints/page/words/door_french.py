@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 WORDS: Final[dict[str, str]] = {
-    "door.title": "fieldsync sur cet appareil",
     "door.open.heading": "Ouvrir la page ?",
     "door.open.technician": "Vous enregistrez des interventions et voyez celles de « {owner} ».",
     "door.open.device": "Vous enregistrez des interventions et voyez celles de cet appareil.",
     "door.open.ops": "Vous voyez les interventions de tout le monde et décidez de la suite.",
     "door.open.button": "Ouvrir",
-    "door.open.note": "Ce lien sert une fois. Ce navigateur reste ensuite connecté 30 jours, ou jusqu'à votre départ.",
+    "door.open.note": "Ce lien sert une fois. Ce navigateur reste ensuite connecté 30 jours, ou jusqu’à votre départ.",
     "door.spent.heading": "Ce lien a déjà servi",
-    "door.spent.text": "Un lien ouvre la page une fois, dans les dix minutes. Rien n'est perdu : demandez-en un autre.",
+    "door.spent.text": "Un lien ouvre la page une fois, dans les dix minutes. Rien n’est perdu : demandez-en un autre.",
     "door.stranger.heading": "Ouvrez la page par son lien",
-    "door.stranger.text": "Ce navigateur n'est pas connecté, ou ne l'est plus. "
+    "door.stranger.text": "Ce navigateur n’est pas connecté, ou ne l’est plus. "
     "Ce qui a été enregistré sur cet appareil y est toujours.",
     "door.left.heading": "Vous êtes parti",
     "door.left.text": "Ce navigateur est déconnecté. Ce qui a été enregistré sur cet appareil y reste, "
