@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
@@ -69,12 +70,17 @@ class LocalServer:
         if self._server is not None:
             self._server.should_exit = True
 
-    def stop(self) -> None:
-        """Harmless when it never started, or has ended."""
+    def stop(self) -> bool:
+        """Harmless when it never started, or has ended. False where a route still hangs: only the end of the process
+        ends it, and the interpreter would wait for its thread."""
         self.ask_to_stop()
-        if self._thread.is_alive():
+        deadline_s = time.monotonic() + PATIENCE_S + 1
+        if self._thread.ident is not None:
             self._thread.join(PATIENCE_S + 1)
+        for thread in _left_behind():
+            thread.join(max(0.0, deadline_s - time.monotonic()))
         self.access.withdraw(os.getpid())
+        return not (self._thread.is_alive() or _left_behind())
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
@@ -143,6 +149,12 @@ class LocalServer:
             timeout_graceful_shutdown=PATIENCE_S,
         )
         return uvicorn.Server(config)
+
+
+def _left_behind() -> list[threading.Thread]:
+    """The threads of routes whose server has ended. They are no daemons: the end of the process waits for them."""
+    tasks = [(thread, getattr(thread, "root_task", None)) for thread in threading.enumerate()]
+    return [thread for thread, task in tasks if task is not None and task.done()]
 
 
 def bound(host: str, port: int) -> socket.socket:

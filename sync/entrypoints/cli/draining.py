@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sync.clock import Clock
     from sync.drain import Drain
     from sync.entrypoints.api.desk import Switch
+    from sync.entrypoints.server import LocalServer
     from sync.report import DrainReport
 
 Progress = Callable[[dict[str, Any]], None]
@@ -290,15 +291,17 @@ def work(*, switch: Switch | None = None) -> None:
         holder = commands.worker(database)
         if holder is not None:  # before its page is announced under our name
             raise _busy(holder)
-        with (
-            _page(settings, database, clock, switch) as close_page,
-            _stopping(_both(close_page, worker.stop)),
-        ):
+        page = _page(settings, database, clock, switch)
+        with _stopping(_both(page.ask_to_stop, worker.stop) if page else worker.stop):
             try:
+                if page:
+                    page.start()
                 worker.run()
             except WorkerRunning as running:
                 raise _busy(running.holder) from None
-        if drain.abandoned:
+            finally:
+                page_ended = page is None or page.stop()
+        if drain.abandoned or not page_ended:
             sys.stderr.flush()
             os._exit(Exit.OK)
         drain.close()
@@ -314,19 +317,10 @@ def _both(*stops: Callable[[], None]) -> Callable[[], None]:
     return stop
 
 
-@contextmanager
-def _page(
-    settings: Settings, database: Database, clock: Clock, switch: Switch | None
-) -> Iterator[Callable[[], None]]:
-    """The local API and page beside the worker, where they are wanted. Yields what tells them to end."""
+def _page(settings: Settings, database: Database, clock: Clock, switch: Switch | None) -> LocalServer | None:
+    """The local API and page that go beside the worker; None where they are not wanted."""
     if not settings.web.enabled:
-        yield lambda: None
-        return
+        return None
     from sync.entrypoints.server import LocalServer
 
-    server = LocalServer(settings, database, clock, switch=switch)
-    server.start()
-    try:
-        yield server.ask_to_stop
-    finally:
-        server.stop()
+    return LocalServer(settings, database, clock, switch=switch)

@@ -1,4 +1,4 @@
-"""What is said at the door: to who opens a link, comes without one, or leaves. French: `door_french.py`."""
+"""What is said at the door: to who opens a link, comes without one, or leaves."""
 
 from __future__ import annotations
 

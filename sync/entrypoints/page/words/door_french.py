@@ -1,4 +1,4 @@
-"""Ce qui est dit à la porte, en français ; les mêmes clés que `door_english.py`."""
+"""What is said at the door, in French; the same keys as `door_english.py`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WORDS: Final[dict[str, str]] = {
     "door.stranger.heading": "Ouvrez la page par son lien",
     "door.stranger.text": "Ce navigateur n’est pas connecté, ou ne l’est plus. "
     "Ce qui a été enregistré sur cet appareil y est toujours.",
-    "door.left.heading": "Vous êtes parti",
+    "door.left.heading": "À bientôt",
     "door.left.text": "Ce navigateur est déconnecté. Ce qui a été enregistré sur cet appareil y reste, "
     "et partira tout seul.",
     "door.command": "Sur cet appareil :",
