@@ -22,6 +22,9 @@ REPORT: Final = "report"  # what the worker is doing, or did last, for those who
 WORKER: Final = "worker"  # {"pid", "since", "beat_at"}
 CLOCK: Final = "clock"  # {"offset_s", "samples"}
 SENDS: Final = "sends"  # how many sends were begun: a copy of the database that knows fewer is an older one
+HAND_OVERS: Final = (
+    "hand_overs"  # how many entries left in bundles: a copy that knows fewer does not know which
+)
 REJECTIONS: Final = "rejections"  # ids refused for good in a row: nobody has got through since
 LAST_SUCCESS: Final = "last_success"
 SUSPECTS: Final = "suspects"  # {reason: ids in a row}: what was met, and nobody has got through since
@@ -43,10 +46,13 @@ _SET: Final = Prepared(
         index_elements=[CONTROL.c.key], set_={"value": _insert.excluded.value, "at": _insert.excluded.at}
     )
 )
-_COUNT_SEND: Final = Prepared(
+_COUNT: Final = Prepared(
     _insert.on_conflict_do_update(
         index_elements=[CONTROL.c.key],
-        set_={"value": cast(cast(CONTROL.c.value, Integer) + 1, Text), "at": _insert.excluded.at},
+        set_={
+            "value": cast(cast(CONTROL.c.value, Integer) + cast(_insert.excluded.value, Integer), Text),
+            "at": _insert.excluded.at,
+        },
     ).returning(CONTROL.c.value)
 )
 _GET: Final = Prepared(select(CONTROL.c.value).where(CONTROL.c.key == bindparam("wanted")))
@@ -84,7 +90,13 @@ def count_send(transaction: Transaction, *, now: int) -> None:
 
     Once this is durable it is told beside the database, so that such a copy is noticed.
     """
-    transaction.sends = int(transaction.run(_COUNT_SEND, key=SENDS, value="1", at=now).fetchone()[0])
+    transaction.sends = int(transaction.run(_COUNT, key=SENDS, value="1", at=now).fetchone()[0])
+
+
+def count_hand_overs(transaction: Transaction, n: int, *, now: int) -> None:
+    """So many entries leave for another device: an older copy must not send what it does not know to have left."""
+    count_send(transaction, now=now)
+    transaction.hand_overs = int(transaction.run(_COUNT, key=HAND_OVERS, value=str(n), at=now).fetchone()[0])
 
 
 def wake(transaction: Transaction, *, now: int, forced: bool = False) -> int:

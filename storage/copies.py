@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlcipher3 import dbapi2
 
-from storage import driver, witness
+from storage import driver, listed, witness
 from storage.checking import page_damage
 from storage.errors import DatabaseNewer, DatabaseUnusable
 from storage.folder import StorageFolder
 from storage.guard import SCHEMA_VERSION
+from storage.listed import Line
+from storage.witness import Seen
 
 
 def refuse_foreign(path: Path, identity: str) -> None:
@@ -51,20 +54,47 @@ def backups_of(folder: StorageFolder) -> list[Path]:
         return []
 
 
-def copies_of(folder: StorageFolder, identity: str) -> list[tuple[Path, int]]:
-    """The copies of this database in `backups/`, each with the highest number that an entry ever had in it."""
-    return [(path, _sequence_of(path)) for path in backups_of(folder) if identity_of(path) == identity]
+def copies_of(folder: StorageFolder, identity: str) -> list[tuple[Path, Seen]]:
+    """The copies of this database in `backups/`, each with how far it had come."""
+    return [(path, _known_to(path)) for path in backups_of(folder) if identity_of(path) == identity]
 
 
-def _sequence_of(path: Path) -> int:
+def _known_to(path: Path) -> Seen:
     try:
         connection = driver.connect_for_reading(path)
     except dbapi2.Error:
-        return 0
+        return Seen()
     try:
-        return witness.known(connection).entries
+        return witness.known(connection)
     except dbapi2.Error:
-        return 0
+        return Seen()
+    finally:
+        connection.close()
+
+
+class KeptList(NamedTuple):
+    """The reference list of a copy; `whole`: all of it is as it was imported, at `at` (milliseconds)."""
+
+    lines: list[Line]
+    at: int
+    whole: bool
+
+
+def kept_list(path: Path) -> KeptList | None:
+    """The reference list in this file; None where there is none, or nobody can tell."""
+    try:
+        connection = driver.connect_for_reading(path)
+    except dbapi2.Error:
+        return None
+    facts = None
+    try:
+        facts = listed.facts(connection.execute)
+        if facts is None:
+            return None
+        lines = listed.read(connection.execute)
+        return KeptList(lines, facts.at, listed.sha256_of(lines) == facts.sha256)
+    except (dbapi2.Error, ValueError, LookupError, TypeError, AttributeError):
+        return None if facts is None else KeptList([], facts.at, whole=False)
     finally:
         connection.close()
 

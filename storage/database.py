@@ -23,13 +23,13 @@ from storage.witness import Witness
 class Transaction:
     """What one transaction can do: run prepared statements. Lives no longer than its `with` block."""
 
-    __slots__ = ("_dialect", "captured", "cursor", "sends")
+    __slots__ = ("_dialect", "captured", "cursor", "hand_overs", "sends")
 
     def __init__(self, cursor: Any, dialect: Dialect) -> None:
         self.cursor = cursor  # the driver's own
         self._dialect = dialect
-        # What the witness is told once this is durable: the last capture, and how many sends were begun.
-        self.captured = self.sends = 0
+        # What the witness is told once this is durable: the last capture, how many sends begun, how many handed over.
+        self.captured = self.sends = self.hand_overs = 0
 
     def run(self, statement: Prepared, **values: Any) -> Any:
         """Execute and answer the cursor, whose rows must be fetched before the next `run`."""
@@ -119,7 +119,9 @@ class Database:
                     cursor.execute("ROLLBACK")
                 raise
             if transaction.captured or transaction.sends:
-                self._witness.note(entries=transaction.captured, sends=transaction.sends)
+                self._witness.note(
+                    entries=transaction.captured, sends=transaction.sends, hand_overs=transaction.hand_overs
+                )
 
     def _check_home(self) -> None:
         # Whoever moves the file aside holds its write lock meanwhile. What is written after that would be lost.

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, literal, select, text, update
 
-from storage import chains, control, history
+from storage import chains, control, history, verdicts
 from storage.budget import FRESH
 from storage.claims import close_attempts
 from storage.database import Transaction
@@ -23,7 +23,7 @@ from storage.lifecycle import Event, State
 from storage.outbox import NewEntry, put_in
 from storage.prepared import Prepared
 
-HANDED_OVER: Final = "handed_over"
+HANDED_OVER: Final = verdicts.HANDED_OVER
 IMPORTED: Final = "imported"
 
 
@@ -213,7 +213,7 @@ def hand_over(transaction: Transaction, ids: list[str], bundle: str, *, now: int
         changes = {"reason": HANDED_OVER, "bundle": bundle, "attempt_n": n, "due_at": 0}
         move(transaction, row, Event.PARK, **changes, **freed(row))
     if ids:
-        control.count_send(transaction, now=now)
+        control.count_hand_overs(transaction, len(ids), now=now)
 
 
 def in_bundle(transaction: Transaction, bundle: str) -> list[int]:

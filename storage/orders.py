@@ -18,6 +18,7 @@ from storage.guarded import ENTRY, RECEIPT, Held, change, freed, held, move
 from storage.handovers import HANDED_OVER, take_back
 from storage.lifecycle import Event, State
 from storage.prepared import Prepared
+from storage.verdicts import PERHAPS_HANDED_OVER, RECOVERED
 
 _DOES: Final = {
     State.PARKED: "released",
@@ -63,7 +64,8 @@ def resync(
     why_not = _obstacle(transaction, row, force=force)
     if why_not is not None:
         return Ordered("skipped", why_not)
-    ordered = Ordered(_DOES[row.state], HANDED_OVER if row.reason == HANDED_OVER else "")
+    left = row.state is State.PARKED and row.reason in (HANDED_OVER, PERHAPS_HANDED_OVER)
+    ordered = Ordered(_DOES[row.state], HANDED_OVER if left else "")
     if not dry_run:
         _obey(transaction, row, ordered, now)
     return ordered
@@ -72,6 +74,8 @@ def resync(
 def _obstacle(transaction: Transaction, row: Held, *, force: bool) -> str | None:
     if row.state is State.PARKED and row.reason == HANDED_OVER and not force:
         return "it was handed over to another device, which may be sending it"
+    if row.state is State.PARKED and row.reason == PERHAPS_HANDED_OVER and not force:
+        return "it may have been handed over to another device, which may be sending it"
     unsent = row.state in (State.PARKED, State.DEAD) and row.stage is State.PENDING
     if unsent and row.reason != HANDED_OVER and chains.target_is_lost(transaction, row.seq):
         return "what it needs was discarded and has no server id"
@@ -97,6 +101,8 @@ def _obey(transaction: Transaction, row: Held, ordered: Ordered, now: int) -> No
     # What is in doubt goes back into doubt, and keeps what made it so.
     in_doubt = row.stage is State.IN_DOUBT
     reason = row.reason if in_doubt else None
+    if reason == PERHAPS_HANDED_OVER:
+        reason = RECOVERED
     looks = {**FRESH_LOOKS, "lookup_due_mono_ms": 0} if in_doubt else {}
     if row.reason == CHANGED:
         looks["check_waived"] = 1  # the person has seen both versions

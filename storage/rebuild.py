@@ -8,17 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlcipher3 import dbapi2
 
-from storage import chains, control, digests
+from storage import chains, control, digests, listed
 from storage.checking import KEPT_DAMAGED, image_intact
 from storage.lifecycle import State
+from storage.merging import Standing, left_in, standing, ways
 from storage.recovered import Tally
 from storage.salvage import Layout, Salvage, is_json
 from storage.salvaged_row import as_stored, by_entry, content, intact_row, named_entries, without_id
-from storage.verdicts import Evidence, verdict
+from storage.verdicts import PERHAPS_HANDED_OVER, Evidence, verdict
+from storage.witness import Seen
 
 # What is only true of a running process, and what the new database says of itself.
 _NOT_COPIED: Final = (
@@ -26,7 +28,9 @@ _NOT_COPIED: Final = (
     control.WORKER,
     control.REPORT,
     control.SENDS,
+    control.HAND_OVERS,
     control.REMOVED,
+    listed.FACTS,
     "database_id",
     KEPT_DAMAGED,
     digests.UNDIGESTED_UPTO,
@@ -46,30 +50,57 @@ class Moment:
     methods: Mapping[str, str]
 
 
+class _Coming(NamedTuple):
+    """What the next source knows of an entry."""
+
+    number: int
+    standing: Standing
+    ways: tuple[Mapping[str, Any], ...]
+
+
 class Rebuild:
     """Writes into `cursor`, in the caller's transaction. The best source is added first; what is there stays."""
 
-    def __init__(self, cursor: Any, layout: Layout, moment: Moment, *, given: int = 0) -> None:
-        """`given`: the highest number that is known to have been given, whatever the sources know."""
+    def __init__(self, cursor: Any, layout: Layout, moment: Moment, *, seen: Seen, given: int) -> None:
+        """`seen` is all that any source or note knows; `given`: the highest number that is known to have been given."""
         self._cursor = cursor
+        self._seen = seen
         self._given = given
         self._layout = layout
         self._moment = moment
-        self._ids: set[str] = set()
+        self._ids: dict[str, int] = {}  # with their numbers
         self._numbers: dict[int, str] = {}
         self._purged: set[str] = set()
         self._sequence = 0
-        self.sends = 0  # the most that any source knew of
         self._kept_before: set[str] = set()
         self._counting = True
         # What a first source knows of an entry whose own row it lost: evidence for the row of the next one.
         self._orphans: dict[str, dict[int, list[Mapping[str, Any]]]] = {table: {} for table in _CHILDREN}
         self._orphan_ids: dict[int, str] = {}
+        # What the source after this one knows, and the entries that were left to it.
+        self._coming: dict[str, _Coming] = {}
+        self._coming_purged: set[str] = set()
+        self.superseded: dict[str, int] = {}
+        self._hand_overs_known = True
         self.tally = Tally()
+
+    def expect(self, source: Salvage) -> None:
+        """A source that is added next may know more of an entry than the one that is added now: it is left to it."""
+        source.learn_ids()
+        known = known_to(source).hand_overs >= self._seen.hand_overs
+        attempts = by_entry(row for _, row in source.rows("attempt") if row is not None)
+        receipts = by_entry(row for _, row in source.rows("receipt") if row is not None)
+        for number, row in source.rows("entry"):
+            if row is not None:
+                tries, answers = attempts.get(number, []), receipts.get(number, [])
+                stands = standing(row, tries, answers, hand_overs_known=known)
+                self._coming[row["id"]] = _Coming(number, stands, ways(tries))
+        self._coming_purged = {row["id"] for _, row in source.rows("purged") if row is not None}
 
     def add(self, source: Salvage) -> int:
         """Copy what this source has beyond what is there; how many entries that were."""
         source.learn_ids()
+        self._hand_overs_known = known_to(source).hand_overs >= self._seen.hand_overs
         self._copy_purged(source)
         self._copy_control(source)
         children = {table: self._children(source, table) for table in _CHILDREN}
@@ -81,8 +112,12 @@ class Rebuild:
             self._sequence = max(self._sequence, number)
             if row is None:
                 self._lose(source, number)
-            elif row["id"] in self._ids or row["id"] in self._purged:
+            elif row["id"] in self._ids:
+                self._add_receipts(row["id"], receipts.get(number, []))
+            elif row["id"] in self._purged or row["id"] in self._coming_purged:
                 continue
+            elif self._left_to_next(row, receipts.get(number, []), attempts.get(number, [])):
+                self.superseded[row["id"]] = number
             elif number in self._numbers:
                 clashing[number] = row
             else:
@@ -103,18 +138,52 @@ class Rebuild:
             self._copy_children(table, found, added)
         self._keep_orphans(children)
         self._orphan_ids |= {n: id for n, id in source.ids.items() if n not in self._numbers}
+        self._renumber_orphans()
         for number in {*images, *(n for found in children.values() for n in found)} - added.keys():
             self._lose(source, number)
-        self._counting = False  # a second source only fills gaps
+        self._counting = False  # a second source is not what was lost
+        self._coming, self._coming_purged = {}, set()
         return len(added)
+
+    def _left_to_next(
+        self, row: Mapping[str, Any], receipts: list[Mapping[str, Any]], attempts: list[Mapping[str, Any]]
+    ) -> bool:
+        coming = self._coming.get(row["id"])
+        if coming is None:
+            return False
+        return coming.standing > standing(row, attempts, receipts, hand_overs_known=self._hand_overs_known)
+
+    def _renumber_orphans(self) -> None:
+        """What is known here of an entry that is left to the next source, under the number that it has there."""
+        for id, number in self.superseded.items():
+            there = self._coming[id].number if id in self._coming else number
+            if there == number or there in self._orphan_ids:
+                continue
+            for found in self._orphans.values():
+                if number in found:
+                    found[there] = found.pop(number)
+            self._orphan_ids[there] = id
+
+    def _add_receipts(self, id: str, receipts: list[Mapping[str, Any]]) -> None:
+        """What the server answered is taken from every source, also where another knows more of the entry."""
+        if not receipts:
+            return
+        number = self._ids[id]
+        names = [column.name for column in self._layout["receipt"]]
+        rows = self._cursor.execute("SELECT * FROM receipt WHERE entry_seq = ?", (number,)).fetchall()
+        known = {content(dict(zip(names, row, strict=True))) for row in rows}
+        for row in receipts:
+            if content(row) not in known:
+                self._insert("receipt", {**row, "entry_seq": number, "id": None})
 
     def _children(self, source: Salvage, table: str) -> dict[int, list[Mapping[str, Any]]]:
         found = {
             number: rows for number, rows in self._orphans[table].items() if self._may_belong(source, number)
         }
         for number, rows in by_entry(self._rows(source, table)).items():
-            known = {content(row) for row in found.get(number, [])}
-            found[number] = [*found.get(number, []), *(row for row in rows if content(row) not in known)]
+            known = {content(row) for row in rows}
+            # Its own first: where two tries have one number, those of the copy that knows more are kept.
+            found[number] = [*rows, *(row for row in found.get(number, []) if content(row) not in known)]
         return found
 
     def _may_belong(self, source: Salvage, number: int) -> bool:
@@ -137,11 +206,11 @@ class Rebuild:
 
     def forget_found(self) -> None:
         """What one source had lost and another has brought is not lost."""
-        found = {*self._ids, *(f"number {number}" for number in self._numbers)}
+        found = {*self._ids, *self._purged, *(f"number {number}" for number in self._numbers)}
         self.tally.lost_ids = [id for id in self.tally.lost_ids if id not in found]
         self.tally.lost["entry"] = len(self.tally.lost_ids)
 
-    def finish(self, *, database_id: str, made_as: str, sequence: int, sends: int) -> None:
+    def finish(self, *, database_id: str, made_as: str, sequence: int) -> None:
         """What the new database says of itself, `made_as` being the id of this recovery.
 
         Numbers that were ever given to entries are not given again.
@@ -150,8 +219,9 @@ class Rebuild:
         said = {
             "database_id": database_id,
             control.RECOVERED_AS: made_as,
-            control.SENDS: sends,
-            KEPT_DAMAGED: sorted(kept & self._ids),
+            control.SENDS: self._seen.sends,
+            control.HAND_OVERS: self._seen.hand_overs,
+            KEPT_DAMAGED: sorted(kept & self._ids.keys()),
         }
         for key, value in said.items():
             self._cursor.execute(
@@ -213,6 +283,8 @@ class Rebuild:
             image_ok,
             None if receipt is None else receipt["server_id"],
             None if receipt is None else receipt["at"],
+            left_in(row, attempts, self._coming[row["id"]].ways if row["id"] in self._coming else ()),
+            self._hand_overs_known,
         )
         changes = verdict(row, evidence, now=self._moment.now, doubt=self._moment.doubt)
         changes["attempt_n"] = max([row["attempt_n"], *(each["n"] for each in attempts)])
@@ -235,7 +307,7 @@ class Rebuild:
 
     def _note(self, stored: Mapping[str, Any], *, intact: bool, image_ok: bool) -> None:
         id, number = str(stored["id"]), stored["seq"]
-        self._ids.add(id)
+        self._ids[id] = number
         self._numbers[number] = id
         self.tally.count("entry", read=True)
         if not intact or not image_ok:
@@ -243,7 +315,9 @@ class Rebuild:
             self.tally.damaged.append({"id": id, "reason": reason, "state": stored["state"]})
         if not image_ok:
             self.tally.broken_images.append(id)
-        if State.IN_DOUBT in (stored["state"], stored["stage"]):
+        if stored["reason"] == PERHAPS_HANDED_OVER:
+            self.tally.perhaps_handed_over.append(id)
+        elif State.IN_DOUBT in (stored["state"], stored["stage"]):
             self.tally.in_doubt.append(id)
 
     def _copy_images(self, source: Salvage, added: Mapping[int, Mapping[str, Any]]) -> None:
@@ -262,7 +336,8 @@ class Rebuild:
             parent = added.get(number)
             if parent is None:
                 continue
-            for row in rows:
+            # One that was ended first: the other source may have seen only how it began.
+            for row in sorted(rows, key=lambda row: table == "attempt" and row["outcome"] is None):
                 ended = table != "attempt" or row["outcome"] is not None or parent["state"] == State.SENDING
                 # Numbered anew: those of a backup and of the damaged file may be the same.
                 changes = {} if ended else _INTERRUPTED
@@ -277,8 +352,6 @@ class Rebuild:
         for row in self._rows(source, "control"):
             if row["key"] == KEPT_DAMAGED and is_json(row["value"]):
                 self._kept_before.update(json.loads(row["value"]))
-            if row["key"] == control.SENDS and str(row["value"]).isdigit():
-                self.sends = max(self.sends, int(row["value"]))
             if is_json(row["value"]) and not str(row["key"]).startswith(_NOT_COPIED):
                 self._insert("control", row)
 
@@ -295,3 +368,10 @@ class Rebuild:
                 )
             return False
         return True
+
+
+def known_to(source: Salvage) -> Seen:
+    """How far the outbox had come, as this source knows it."""
+    facts = {row["key"]: str(row["value"]) for _, row in source.rows("control") if row is not None}
+    counts = (facts.get(key, "") for key in (control.SENDS, control.HAND_OVERS))
+    return Seen(source.sequence(), *(int(count) if count.isdigit() else 0 for count in counts))

@@ -22,6 +22,8 @@ class Tally:
     )  # {"id", "reason"}: kept, and held where not final
     broken_images: list[str] = field(default_factory=list)
     in_doubt: list[str] = field(default_factory=list)
+    # Never sent as far as is known, and perhaps handed over to another device since: held.
+    perhaps_handed_over: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def count(self, table: str, *, read: bool, n: int = 1) -> None:
@@ -40,6 +42,7 @@ class Recovered:
     backup: Path | None = None  # the newest one that could bring more
     source: Path | None = None
     from_source: int = 0  # entries that only the given file had
+    from_newer: int = 0  # entries that the given file knew more of
     database_lost: bool = False  # it was gone or empty, or nothing at all could be read of it
 
     @property
@@ -47,7 +50,7 @@ class Recovered:
         """Whether nothing was lost, damaged or put in doubt. Of a lost database nobody knows what was in it."""
         tally = self.tally
         lost = self.database_lost or self.unknown_lost or any(tally.lost.values())
-        return not (lost or tally.damaged or tally.in_doubt)
+        return not (lost or tally.damaged or tally.in_doubt or tally.perhaps_handed_over)
 
     def to_json(self) -> dict[str, Any]:
         tally = self.tally
@@ -65,9 +68,11 @@ class Recovered:
             "damaged": tally.damaged,
             "broken_images": tally.broken_images,
             "in_doubt": tally.in_doubt,
+            "perhaps_handed_over": tally.perhaps_handed_over,
             "notes": tally.notes,
             "from": None if self.source is None else str(self.source),
             "from_entries": self.from_source,
+            "from_newer": self.from_newer,
             "backup": None if self.backup is None else str(self.backup),
             "moved_to": None if self.place is None else str(self.place),
             "report": None if self.place is None else str(self.place / REPORT),
@@ -83,8 +88,18 @@ class Recovered:
             damaged=told["damaged"],
             broken_images=told["broken_images"],
             in_doubt=told["in_doubt"],
+            perhaps_handed_over=told["perhaps_handed_over"],
             notes=told["notes"],
         )
         backup, source = (None if told[name] is None else Path(told[name]) for name in ("backup", "from"))
-        lost, added, gone = told["lost_unknown"], told["from_entries"], told["database_lost"]
-        return cls(tuple(told["problems"]), place, tally, lost, backup, source, added, gone)
+        return cls(
+            tuple(told["problems"]),
+            place,
+            tally,
+            told["lost_unknown"],
+            backup,
+            source,
+            told["from_entries"],
+            told["from_newer"],
+            told["database_lost"],
+        )

@@ -7,25 +7,28 @@ nobody takes half a queue for the whole.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import reduce
 from pathlib import Path
 from typing import Any, Final
 
-from storage import aside, damage, witness
+from storage import aside, damage, listed, witness
 from storage.checking import Findings, check, page_damage
 from storage.claims import doubt_clock
-from storage.copies import backups_of, copies_of, identity_of, newest_backup, refuse_foreign
+from storage.copies import backups_of, copies_of, identity_of, kept_list, newest_backup, refuse_foreign
+from storage.database import Transaction
 from storage.errors import DatabaseUnusable, StorageProblem
 from storage.folder import StorageFolder, from_os_error, write_durably
 from storage.guarded import to_ms
 from storage.locks import FileLock
-from storage.rebuild import Moment, Rebuild
+from storage.rebuild import Moment, Rebuild, known_to
 from storage.recovered import REPORT, Recovered
 from storage.salvage import Layout, Salvage, layout_of
 from storage.schema import open_database
+from storage.witness import Seen
 
 # Neither of these is damage: one is a memory of it, the other what the next drain puts right.
 _HARMLESS: Final = frozenset({"damage_remembered", "schema_older"})
@@ -65,8 +68,8 @@ def recover(
 ) -> Recovered:
     """Rebuild the database of `folder`; where it is sound nothing is done unless forced, or a `source` is to be added.
 
-    `source` is another copy of the same database, such as a backup: what only it has is added, in doubt where it was
-    not final.
+    `source` is another copy of the same database, such as a backup: what only it has, or knows more of, is taken from
+    it, in doubt where it was not final. What may have been handed over to another device since is held.
 
     Raises:
         OutboxInUse: a worker or drain holds its lock.
@@ -174,25 +177,41 @@ def _rebuilt(
     database_lost: bool,
 ) -> Recovered:
     before = aside.state_of(folder)
-    seen = witness.seen(folder)
+    copies = [known for _, known in copies_of(folder, identity)]
+    seen = reduce(Seen.joined, copies, witness.seen(folder))
     new = aside.workshop(folder)
-    given = max(seen.entries, *(number for _, number in copies_of(folder, identity)), 0)
     database = open_database(new, new_id=identity, now=when.now)
     try:
-        with database.write() as transaction:
-            cursor = transaction.cursor
-            layout = layout_of(cursor)
-            rebuild = Rebuild(cursor, layout, moment, given=given)
-            if folder.database.exists() and folder.database.stat().st_size:
-                _add(rebuild, folder.database, layout)
-            known = rebuild.highest
+        with database.write() as transaction, ExitStack() as opened:
+            layout = layout_of(transaction.cursor)
+            there = folder.database.exists() and folder.database.stat().st_size > 0
+            main = _opened(opened, folder.database, layout) if there else None
+            more = None if source is None else _opened(opened, source, layout)
+            if more is not None:
+                _refuse_other(more, identity, source)
+            known = [known_to(each) for each in (main, more) if each is not None]
+            if len(known) == 2 and any(known[1].lost_from(known[0])):
+                moment = replace(
+                    moment, states_hold=False
+                )  # the copy proves that the database is an older one
+            given = seen.entries
+            rebuild = Rebuild(
+                transaction.cursor, layout, moment, seen=reduce(Seen.joined, known, seen), given=given
+            )
+            if main is not None:
+                if more is not None:
+                    rebuild.expect(more)
+                rebuild.add(main)
+            highest = rebuild.highest
             database_lost = database_lost or not any(rebuild.tally.read.values())
-            from_source = 0 if source is None else _add_source(rebuild, source, layout, identity)
-            rebuild.finish(
-                database_id=identity,
-                made_as=when.new_id,
-                sequence=max(given, known),
-                sends=max(seen.sends, rebuild.sends),
+            from_source = 0
+            if more is not None:
+                rebuild.trust_no_state()
+                from_source = rebuild.add(more) - len(rebuild.superseded)
+                rebuild.forget_found()
+            rebuild.finish(database_id=identity, made_as=when.new_id, sequence=max(given, highest))
+            _keep_list(
+                transaction, [each for each in (folder.database if there else None, source) if each], rebuild
             )
         database.checkpoint()
         found = page_damage_of(database)
@@ -200,7 +219,7 @@ def _rebuilt(
         database.close()
     if found:
         raise DatabaseUnusable(f"the new database in {new.root} is not sound ({found[0]}); nothing was moved")
-    lost = max(0, given - known)
+    lost = max(0, given - highest)
     unknown = lost if source is None else max(0, min(lost, given - rebuild.highest))
     recovered = Recovered(
         problems,
@@ -210,6 +229,7 @@ def _rebuilt(
         newest_backup(folder, identity),
         source,
         from_source,
+        len(rebuild.superseded),
         database_lost,
     )
     assert recovered.place is not None
@@ -226,29 +246,31 @@ def page_damage_of(database: Any) -> list[str]:
         return page_damage(transaction.cursor, full=True)
 
 
-def _add(rebuild: Rebuild, path: Path, layout: Layout) -> int:
+def _opened(opened: ExitStack, path: Path, layout: Layout) -> Salvage:
     source = Salvage(path, layout)
-    try:
-        return rebuild.add(source)
-    finally:
-        source.close()
+    opened.callback(source.close)
+    return source
 
 
-def _add_source(rebuild: Rebuild, path: Path, layout: Layout, identity: str) -> int:
-    source = Salvage(path, layout)
-    try:
-        # Its entries may be in use elsewhere: whose copy it is must be certain, also where it is damaged.
-        ids = {row["value"] for _, row in source.rows("control") if row and row["key"] == "database_id"}
-        if ids != {json.dumps(identity)}:
-            raise DatabaseUnusable(
-                f"{path} does not say that it is a copy of the database that is known here"
-            )
-        rebuild.trust_no_state()
-        added = rebuild.add(source)
-    finally:
-        source.close()
-    rebuild.forget_found()
-    return added
+def _refuse_other(source: Salvage, identity: str, path: Path | None) -> None:
+    """
+    Raises: DatabaseUnusable, where it is not certain whose copy this is: its entries may be in use elsewhere.
+    """
+    ids = {row["value"] for _, row in source.rows("control") if row and row["key"] == "database_id"}
+    if ids != {json.dumps(identity)}:
+        raise DatabaseUnusable(f"{path} does not say that it is a copy of the database that is known here")
+
+
+def _keep_list(transaction: Transaction, paths: Sequence[Path], rebuild: Rebuild) -> None:
+    """The reference list goes along from the first of `paths` in which it is whole."""
+    lists = [kept_list(path) for path in paths]
+    whole = next((each for each in lists if each is not None and each.whole), None)
+    if whole is not None:
+        listed.replace(transaction, whole.lines, now=whole.at)
+    elif any(lists):
+        rebuild.tally.notes.append(
+            "the reference list is damaged and was left out; import it again: fieldsync reference import FILE"
+        )
 
 
 def _identity_for(folder: StorageFolder, source: Path | None) -> str | None:

@@ -57,7 +57,8 @@ def without_id(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def content(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(value for name, value in row.items() if name != "id")
+    """What two rows of one entry are compared by: all but their own number and the entry's."""
+    return tuple(value for name, value in row.items() if name not in ("id", "entry_seq"))
 
 
 def by_entry(rows: Iterable[Mapping[str, Any]]) -> dict[int, list[Mapping[str, Any]]]:

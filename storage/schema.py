@@ -49,7 +49,7 @@ def open_database(folder: StorageFolder, *, new_id: str, now: datetime) -> Datab
         check_current(known, seen, folder)
         if any(known.lost_from(seen)):  # as after an upgrade: the note began with the program that keeps it
             note = witness.Witness(folder.witness)
-            note.note(entries=known.entries, sends=known.sends)
+            note.note(**known._asdict())
             note.close()
     except DatabaseOutdated:
         # The last one who closes a database moves its log into it and removes the log. This one is evidence: what

@@ -20,6 +20,7 @@ from storage.handovers import HANDED_OVER
 from storage.lifecycle import Event, State, next_state
 from storage.records import created_by_another
 from storage.update_doubts import sent_update
+from storage.verdicts import PERHAPS_HANDED_OVER
 
 
 def arrived(
@@ -159,7 +160,7 @@ def _park_child(transaction: Transaction, seq: int) -> None:
     assert child is not None, "the row was listed in this transaction"
     if child.state is State.PENDING:
         move(transaction, child, Event.PARK, reason=TARGET_DISCARDED, due_at=0, **freed(child))
-    elif child.reason != HANDED_OVER:
+    elif child.reason not in (HANDED_OVER, PERHAPS_HANDED_OVER):
         change(transaction, child, reason=TARGET_DISCARDED, **freed(child))
 
 

@@ -1,7 +1,7 @@
 """What becomes of an entry that was read from a damaged database. Pure.
 
 What the server certainly has is never sent again, what may have been sent is in doubt, and what is not what was
-captured is held: the same three rules as everywhere, with less known.
+captured is held: the same three rules as everywhere, with less known. What another device may be sending is held too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from typing import Any, Final, NamedTuple
 from storage.lifecycle import FINAL, NEEDS_ACTION, STAGES, State, stage_kept
 
 RECOVERED: Final = "recovered"
+HANDED_OVER: Final = "handed_over"
+# It may have left in a bundle after this copy was made, and another device may be sending it.
+PERHAPS_HANDED_OVER: Final = "perhaps_handed_over"
 
 
 class Evidence(NamedTuple):
@@ -22,6 +25,8 @@ class Evidence(NamedTuple):
     image_ok: bool  # so is its image, or it has none
     server_id: int | None = None
     accepted_at: int | None = None
+    left_in: str | None = None  # the bundle that it was handed over in, whatever its row says
+    hand_overs_known: bool = True  # no entry was handed over that this row would not say so of
 
 
 def verdict(
@@ -44,8 +49,9 @@ def verdict(
             # Nobody knows when it was sent, or whether: a look-up must not believe the times that were read.
             changes |= {"first_sent_server_at": None, "last_sent_server_at": None}
             changes["first_sent_at"] = row["first_sent_at"] or row["captured_at"]
-    if not evidence.intact or not evidence.image_ok:
-        return changes | _held(stage, "signature_damaged" if evidence.intact else "payload_damaged")
+    held = _hold(row, state, stage, evidence)
+    if held is not None:
+        return changes | held
     if state in NEEDS_ACTION and stage is not State.ACCEPTED:
         return changes | {"stage": _kept(stage).value}
     if stage is State.ACCEPTED and not row["has_signature"]:
@@ -61,6 +67,26 @@ def verdict(
         return changes
     reason = RECOVERED if stage is State.IN_DOUBT else None
     return changes | {"state": stage.value, "stage": None, "reason": reason, "due_at": 0}
+
+
+def _hold(
+    row: Mapping[str, Any], state: State | None, stage: State, evidence: Evidence
+) -> dict[str, Any] | None:
+    """What it is held for from now on, whatever its row says; None: for nothing new."""
+    if not evidence.intact or not evidence.image_ok:
+        return _held(stage, "signature_damaged" if evidence.intact else "payload_damaged")
+    if stage is State.ACCEPTED:
+        return None
+    if evidence.left_in is not None:
+        return _held(stage, HANDED_OVER) | {"bundle": evidence.left_in}
+    return _held(stage, PERHAPS_HANDED_OVER) if _may_have_left(row, state, evidence) else None
+
+
+def _may_have_left(row: Mapping[str, Any], state: State | None, evidence: Evidence) -> bool:
+    """Only what was never sent can be handed over."""
+    if evidence.hand_overs_known or (state == State.PARKED and row["reason"] == HANDED_OVER):
+        return False
+    return row["request_digest"] is None and row["first_sent_at"] is None
 
 
 def _stage(row: Mapping[str, Any], state: State | None, server_id: int | None, evidence: Evidence) -> State:

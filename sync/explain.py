@@ -17,6 +17,9 @@ from sync.gate import Gate, Host, Mode, waits_until
 
 LANGUAGES: Final = ("en", "fr")
 
+# Another device has it, or may have it.
+_ELSEWHERE: Final = ("handed_over", "perhaps_handed_over")
+
 
 def words_in(language: str) -> Language:
     """The table of a language; French is loaded when it is first asked for."""
@@ -139,7 +142,7 @@ def _held(story: Mapping[str, Any], words: Language) -> Explained:
     reason = _words_of(words, story["reason"] or story["state"])
     general = words.situations[story["state"]]
     # What becomes of it, let go on, is said with its commands where another device may be sending it.
-    stage = "" if story["reason"] == "handed_over" else words.stages.get(story.get("stage") or "", "")
+    stage = "" if story["reason"] in _ELSEWHERE else words.stages.get(story.get("stage") or "", "")
     return {
         "waiting_for": reason.what,
         "until": None,

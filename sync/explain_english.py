@@ -263,6 +263,15 @@ _OURS: Final = {
         what="It was handed over to another device in a bundle, so this device does not send it.",
         command="fieldsync list --state parked",
     ),
+    "perhaps_handed_over": _held(
+        "See on the devices that bundles went to whether one of them has it: fieldsync show {id}",
+        "When it is delivered from there, give it up here: fieldsync discard {id} --reason delivered-elsewhere",
+        _ARRIVED,
+        "If no other device has it, let it go on; the server is asked first: fieldsync resync {id} --force",
+        what="The database was rebuilt from a copy that is older than the last hand-over of entries, so another device "
+        "may have this one and send it.",
+        command="fieldsync list --state parked",
+    ),
     "taken_back": Words("It was handed over in a bundle, and taken back.", (), "", "fieldsync list"),
     "imported": Words("It came from another device in a bundle.", (), "", "fieldsync list"),
     "said_arrived": Words("A person said that the server has it.", (), "", "fieldsync list"),

@@ -277,6 +277,23 @@ EXPLANATIONS: Final[Mapping[str, str]] = {
         "Ou la reprendre sans lui ; s'il avait malgré tout été importé, les deux appareils "
         "l'enverraient : fieldsync resync {id} --force"
     ),
+    "See on the devices that bundles went to whether one of them has it: fieldsync show {id}": (
+        "Voir, sur les appareils qui ont reçu des paquets, si l'un d'eux l'a : fieldsync show {id}"
+    ),
+    "When it is delivered from there, give it up here: fieldsync discard {id} --reason delivered-elsewhere": (
+        "Quand elle est livrée de là-bas, l'abandonner ici : fieldsync discard {id} --reason delivered-elsewhere"
+    ),
+    ("If no other device has it, let it go on; the server is asked first: fieldsync resync {id} --force"): (
+        "Si aucun autre appareil ne l'a, la laisser repartir ; le serveur est interrogé d'abord : fieldsync "
+        "resync {id} --force"
+    ),
+    (
+        "The database was rebuilt from a copy that is older than the last hand-over of entries, so another "
+        "device may have this one and send it."
+    ): (
+        "La base a été reconstruite d'après une copie plus ancienne que la dernière remise d'interventions : un "
+        "autre appareil a peut-être celle-ci et l'envoie."
+    ),
     "It was handed over in a bundle, and taken back.": ("Elle a été remise dans un paquet, puis reprise."),
     "It came from another device in a bundle.": "Elle est venue d'un autre appareil dans un paquet.",
     "A person said that the server has it.": "Quelqu'un a dit que le serveur l'a reçue.",

@@ -19,6 +19,7 @@ def row(state: str, **changes: Any) -> dict[str, Any]:
     facts = {
         "state": state, "stage": None, "reason": None, "creates": 1, "has_signature": 1, "server_id": None,
         "due_at": 9, "first_sent_at": None, "captured_at": 100, "lease_owner": "a", "lease_expires_at": 7,
+        "request_digest": None,
     }  # fmt: skip
     return facts | changes
 
@@ -116,3 +117,34 @@ def test_what_is_not_what_was_captured_is_held(state: str, evidence: Evidence, r
 def test_change_that_may_have_been_sent_is_in_doubt_like_a_creation() -> None:
     """It could overwrite what was changed since, and its mails would go out again."""
     assert stored(row("pending", creates=0), DAMAGED_PAGES)["state"] == "in_doubt"
+
+
+UNSURE = Evidence(False, True, True, hand_overs_known=False)
+
+
+@pytest.mark.parametrize("state", ["pending", "parked", "dead"])
+def test_what_was_never_sent_is_held_where_hand_overs_are_not_known(state: str) -> None:
+    given = row(state, stage=None if state == "pending" else "pending", reason="attempts_exhausted")
+    found = stored(given, UNSURE)
+    assert (found["state"], found["stage"], found["reason"]) == ("parked", "in_doubt", "perhaps_handed_over")
+
+
+@pytest.mark.parametrize("sent", [{"request_digest": "d"}, {"first_sent_at": 5}], ids=str)
+def test_what_was_sent_cannot_have_left(sent: dict[str, Any]) -> None:
+    assert stored(row("pending", **sent), UNSURE)["state"] == "in_doubt"
+
+
+def test_what_is_known_to_have_left_stays_so() -> None:
+    found = stored(row("parked", stage="pending", reason="handed_over", bundle="b"), UNSURE)
+    assert (found["state"], found["reason"], found["bundle"]) == ("parked", "handed_over", "b")
+
+
+def test_what_left_by_the_account_of_another_copy_is_held_for_that_bundle() -> None:
+    found = stored(row("pending"), Evidence(True, True, True, left_in="b"))
+    assert (found["state"], found["stage"], found["reason"]) == ("parked", "pending", "handed_over")
+    assert found["bundle"] == "b"
+
+
+def test_what_the_server_has_is_held_for_no_bundle() -> None:
+    given = row("pending", server_id=7, has_signature=1)
+    assert stored(given, UNSURE._replace(left_in="b"))["state"] == "accepted"

@@ -235,6 +235,12 @@ def _tell(done: Recovered) -> None:
             say(f"  {table}: {read} read, {gone} lost")
     if done.source is not None:
         say(f"  {done.from_source} entries came from {done.source}")
+        if done.from_newer:
+            say(f"  {done.from_newer} are as that copy knows them, which knew more")
+    if tally.perhaps_handed_over:
+        say(
+            f"  {len(tally.perhaps_handed_over)} are held: another device may have them since the last export"
+        )
     if done.unknown_lost:
         say(f"  {done.unknown_lost} captures are known to have been made, and nothing else is left of them")
     _first([f"lost: {id}" for id in tally.lost_ids])
