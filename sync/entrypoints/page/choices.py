@@ -11,7 +11,7 @@ from storage.queries import Reader
 
 TYPE_OF: Final = {"company_id": listed.COMPANY, "site_ids": listed.SITE, "rule_ids": listed.RULE}
 # A page of sixty kilobytes holds so many lines; the others are found by their name.
-OFFERED: Final = 60
+OFFERED: Final = 40
 COMPANIES_OFFERED: Final = 400
 _MOST_ID: Final = 17
 

@@ -97,7 +97,7 @@ def must_sign_in(found: Facts, visitor: Visitor) -> bool:
     """Whether what this person has recorded waits for their sign-in."""
     if visitor.everyone:
         return sign_in_needed(found)
-    return any(owner in ("", visitor.owner or "") for owner, _ in found.unsigned)
+    return any(owner == (visitor.owner or "") for owner, _ in found.unsigned)
 
 
 def kept(counts: dict[str, int]) -> int:

@@ -9,8 +9,10 @@ from typing import Final
 from sync.entrypoints.page.cards import Card
 from sync.entrypoints.page.wording import Wording
 
-SHOWN: Final = 50
-SENT_SHOWN: Final = 20
+SHOWN: Final = 20
+SENT_SHOWN: Final = 10
+# Of the one list that somebody wants to see whole.
+MOST_SHOWN: Final = 500
 COUNTED: Final = 1000
 TO_SEND: Final = ("pending", "sending", "accepted", "in_doubt")
 TO_FIX: Final = ("parked", "dead")
@@ -29,8 +31,8 @@ class CardList:
 
     @property
     def more(self) -> int:
-        """How many there are beyond those that are shown; of what was sent nobody wants to know."""
-        return 0 if self.name == "sent" else max(0, self.count - len(self.cards))
+        """How many there are beyond those that are shown."""
+        return max(0, self.count - len(self.cards)) if len(self.cards) < MOST_SHOWN else 0
 
 
 @dataclass(frozen=True, slots=True)

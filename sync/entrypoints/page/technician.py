@@ -25,7 +25,7 @@ from sync.entrypoints.page.frame import (
     whose,
     words_for,
 )
-from sync.entrypoints.page.home import SENT, SENT_SHOWN, SHOWN, TO_FIX, TO_SEND, Home, home_of
+from sync.entrypoints.page.home import MOST_SHOWN, SENT, SENT_SHOWN, SHOWN, TO_FIX, TO_SEND, Home, home_of
 from sync.entrypoints.page.naming import names_in, types_listed
 from sync.entrypoints.page.rendering import rendered
 from sync.entrypoints.page.showing import card_now, entry_page, found_entry
@@ -42,18 +42,25 @@ _LISTS: Final = {"to_send": (TO_SEND, SHOWN), "to_fix": (TO_FIX, SHOWN), "sent":
 
 
 @router.get("/")
-def home(request: Request, desk: TheDesk, visitor: Reads, saved: str = "") -> Response:
-    """The state, the lists, the last line. `saved` is the entry that was just recorded."""
+def home(request: Request, desk: TheDesk, visitor: Reads, saved: str = "", show: str = "") -> Response:
+    """The state, the lists, the last line. `saved` is the entry that was just recorded, `show` a list to see whole."""
     t = words_for(request)
-    view, last = _home(desk, visitor, t)
-    return page(request, "technician/home.html", last=last, home=view, saved=_saved(desk, visitor, t, saved))
+    view, last = _home(desk, visitor, t, show)
+    return page(
+        request,
+        "technician/home.html",
+        last=last,
+        home=view,
+        saved=_saved(desk, visitor, t, saved),
+        show=show if show in _LISTS else "",
+    )
 
 
 @router.get("/fragment/home")
-def home_fragment(request: Request, desk: TheDesk, visitor: Reads) -> Response:
+def home_fragment(request: Request, desk: TheDesk, visitor: Reads, show: str = "") -> Response:
     """What changes on the first page, for whoever shows it already."""
     t = words_for(request)
-    view, last = _home(desk, visitor, t)
+    view, last = _home(desk, visitor, t, show)
     return HTMLResponse(
         rendered(request.app, "technician/home_fragment.html", t=t, home=view, last_line=last)
     )
@@ -90,7 +97,7 @@ def signature(id: str, desk: TheDesk, visitor: Reads) -> Response:
     return Response(image.data, media_type=image.mime_type, headers={"Content-Disposition": "inline"})
 
 
-def _home(desk: Desk, visitor: Visitor, t: Wording) -> tuple[Home, str]:
+def _home(desk: Desk, visitor: Visitor, t: Wording, show: str) -> tuple[Home, str]:
     found = facts(desk)
     if found.broken is not None:
         raise found.broken
@@ -99,7 +106,7 @@ def _home(desk: Desk, visitor: Visitor, t: Wording) -> tuple[Home, str]:
         reader = Reader(transaction.cursor)
         counts = owned.counts(reader, whose(visitor))
         rows = {
-            name: owned.newest(reader, whose(visitor), states, shown)
+            name: owned.newest(reader, whose(visitor), states, MOST_SHOWN if name == show else shown)
             for name, (states, shown) in _LISTS.items()
         }
         names = names_in(reader, (row["payload"] for each in rows.values() for row in each), t)
