@@ -49,6 +49,7 @@ def home(request: Request, desk: TheDesk, visitor: Reads, saved: str = "", show:
     return page(
         request,
         "technician/home.html",
+        visitor=visitor,
         last=last,
         home=view,
         saved=_saved(desk, visitor, t, saved),
