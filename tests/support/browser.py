@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
-from playwright.sync_api import Error as PlaywrightError
 
 ARTIFACTS: Final = Path(__file__).parents[1] / "artifacts"
 VARIABLE: Final = "FIELDSYNC_TEST_CHROMIUM"
@@ -145,6 +144,11 @@ class Window:
         (page or self.page).screenshot(path=path, full_page=True)
         return path
 
+    def tell_more(self, test: str) -> None:
+        """A picture of how a failed test left it."""
+        if not self.page.is_closed():
+            self.shot("failed-" + re.sub(r"\W+", "-", test))
+
     def _said(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning", "assert"):
             self.faults.append(f"console {message.type}: {message.text} ({message.location.get('url', '')})")
@@ -168,11 +172,6 @@ def window(browser: Browser, look: Look = TABLET, **options: Any) -> Iterator[Wi
     opened = Window(look, context)
     try:
         yield opened
-    except (AssertionError, PlaywrightError) as error:
-        opened.shot("failed-" + re.sub(r"\W+", "-", os.environ.get("PYTEST_CURRENT_TEST", "")[-80:]))
-        if opened.unexpected():
-            error.add_note("also seen in the window: " + "; ".join(opened.unexpected()))
-        raise
     finally:
         context.close()
     assert not opened.unexpected(), "\n".join(opened.unexpected())
