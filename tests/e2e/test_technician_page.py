@@ -513,6 +513,20 @@ def test_what_a_technician_cannot_correct_says_what_to_do_instead(
     assert said(desk, id)["payload"]["siteIds"] == [12, 15]
 
 
+def test_drafts_of_one_person_are_told_from_anothers_on_every_page_without_a_name(desk: Desk) -> None:
+    """A tablet is handed on: what one began to type is gone when the next one looks at any page."""
+
+    def marks(who: Visitor) -> set[str]:
+        return {
+            re.findall(r'data-owner="([^"]*)"', browser(desk, who).get(path).text)[0]
+            for path in ("/", "/new")
+        }
+
+    (zoe,), (max_,), (nobody,) = marks(ZOE), marks(MAX), marks(technician(None))
+    assert len({zoe, max_, nobody, ""}) == 4
+    assert "zoe" not in zoe
+
+
 # Languages, and what belongs to nobody
 
 
