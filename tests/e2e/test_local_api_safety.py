@@ -441,10 +441,10 @@ def test_person_opens_the_page_and_nothing_of_it_is_in_the_log(
         assert browser.post(link).status_code == 303
         (cookie,) = browser.cookies.jar
         assert cookie.value
-        assert browser.get("/v1/status", params={"token": bearer}).status_code == 200
+        assert browser.get("/v1/entries", params={"q": bearer}).status_code == 200
         for each in (bearer, token):
             headers = {"Authorization": f"Bearer {each}"}
-            assert httpx.get(f"{origin}/v1/status?c4n4ry", headers=headers).status_code == 200
+            assert httpx.get(f"{origin}/v1/entries?q=c4n4ry", headers=headers).status_code == 200
         talk(origin, b"GET /" + b"c4n4ry" * 20_000 + b" HTTP/1.1\r\n\r\n")
         talk(origin, b"c4n4ry\r\n\r\n")
 

@@ -396,14 +396,14 @@ def test_log_has_method_route_status_and_time_and_nothing_that_was_sent(
     client = browser(desk, technician("c4n4ry-owner"), app=app)
     cookie = client.cookies[desk.access.cookie_name]
     with caplog.at_level(logging.DEBUG):
-        client.get("/v1/status?q=c4n4ry-query", headers={"X-Note": "c4n4ry-header"})
+        client.get("/v1/entries?q=c4n4ry-query", headers={"X-Note": "c4n4ry-header"})
         client.get(f"/open/{code}?c4n4ry-query")
         client.post(f"/open/{code}", content=b"c4n4ry-body")
         client.get("/v1/c4n4ry-path")
         client.get("/", headers={"Host": "c4n4ry-host"})
     told = lines(caplog)
     assert [(level, each["method"], each["route"], each["status"]) for level, each in told] == [
-        (logging.DEBUG, "GET", "/v1/status", 200),
+        (logging.DEBUG, "GET", "/v1/entries", 200),
         (logging.DEBUG, "GET", "/open/{code}", 200),
         (logging.INFO, "POST", "/open/{code}", 303),
         (logging.DEBUG, "GET", None, 404),

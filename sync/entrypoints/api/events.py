@@ -47,7 +47,7 @@ class EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-@router.get("/events", response_class=EventStream, responses=_RESPONSES)
+@router.get("/events", status_code=200, response_class=EventStream, responses=_RESPONSES)
 async def listen(
     request: Request,
     visitor: Annotated[Visitor, Depends(may(Needed.READ))],
