@@ -28,17 +28,24 @@ _SQL: Final = """
 """
 
 
-def receipts(reader: Reader, *, since: int | None = None) -> Iterator[dict[str, Any]]:
+def receipts(
+    reader: Reader, *, since: int | None = None, owner: str | None = None
+) -> Iterator[dict[str, Any]]:
     """Every delivery since that instant (milliseconds), the earliest first; of all time where None is given.
+
+    With `owner` ("": nobody's) only of their entries: of what was removed nobody knows any more whose it was.
 
     `accepted_at` is when the API said that it has it, `uploaded_at` when the storage had the image, whose `etag` is
     the storage's word. `removed_at` tells since when only this proof is here.
     """
-    if since is None:
-        yield from map(_told, reader.each(_SQL.format(there="1", gone="1")))
-    else:
-        sql = _SQL.format(there="e.done_at >= ?", gone="done_at >= ?")
-        yield from map(_told, reader.each(sql, (since, since)))
+    there, gone = ["1"], ["1"]
+    values: list[Any] = []
+    if since is not None:
+        there, gone, values = ["e.done_at >= ?"], ["done_at >= ?"], [since, since]
+    if owner is not None:
+        there, gone = [*there, "e.owner IS ?"], ["0"]
+        values = [*values[:1], owner or None]
+    yield from map(_told, reader.each(_SQL.format(there=" AND ".join(there), gone=gone[0]), values))
 
 
 def receipt(reader: Reader, id: str) -> dict[str, Any] | None:

@@ -28,11 +28,15 @@ _GONE: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change: `keys` lead to the place, `text` is the value as it was written; None takes the field out."""
+    """One change: `keys` lead to the place, `text` is the value as it was written; None takes the field out.
+
+    `exact`: the text is JSON and nothing else, written by a program.
+    """
 
     keys: Keys
     text: str | None
     given: str  # the place as it was written, for messages
+    exact: bool = False
 
 
 def read_changes(settings: Sequence[str], removals: Sequence[str] = ()) -> tuple[list[Change], list[Problem]]:
@@ -52,6 +56,27 @@ def read_changes(settings: Sequence[str], removals: Sequence[str] = ()) -> tuple
                 continue
             changes.append(Change(keys, rest[1:] if option == "--set" else None, given))
     return changes, [*problems, *_clashes(changes)]
+
+
+def exact_changes(values: Mapping[str, str], removals: Sequence[str]) -> list[Change]:
+    """The changes that JSON texts by path and paths to take out mean.
+
+    Raises:
+        InputRefused: with everything that is wrong with the paths.
+    """
+    changes: list[Change] = []
+    problems: list[Problem] = []
+    for name, texts in (("$.set", values), ("$.unset", dict.fromkeys(removals))):
+        for path, text in texts.items():
+            keys, rest = _keys(path)
+            if keys is None or rest:
+                what = f"{shown(path)} is no path, such as provider.firstName or siteIds[0]."
+                problems.append(Problem(name, "path_invalid", what))
+            else:
+                changes.append(Change(keys, text, path, exact=True))
+    if problems or (problems := _clashes(changes)):
+        raise InputRefused(problems)
+    return changes
 
 
 def _keys(text: str) -> tuple[Keys | None, str]:
@@ -117,12 +142,16 @@ def _from_behind(keys: Keys) -> tuple[tuple[str, int], ...]:
 def _value(operation: Operation, change: Change) -> Any:
     if change.text is None:
         return _GONE
-    if _is_text(operation, change.keys) and not (change.text[:1] == '"' == change.text[-1:]):
+    if (
+        not change.exact
+        and _is_text(operation, change.keys)
+        and not (change.text[:1] == '"' == change.text[-1:])
+    ):
         return None if change.text == "null" else change.text
     try:
         read = read_json(b'{"value": ' + change.text.encode("utf-8", "surrogatepass") + b"}")
     except InputRefused as refusal:
-        if {problem.code for problem in refusal.problems} <= _NO_JSON:
+        if not change.exact and {problem.code for problem in refusal.problems} <= _NO_JSON:
             return change.text
         place = json_path(change.keys)
         raise InputRefused(

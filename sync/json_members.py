@@ -82,7 +82,7 @@ def _after_space(text: str, at: int) -> int:
 
 def _name(quoted: str) -> str | None:
     try:
-        name: str = json.loads(quoted)
+        name: str = json.loads(quoted.encode("latin-1"))
     except ValueError:
         return None
     return name

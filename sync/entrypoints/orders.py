@@ -17,10 +17,12 @@ from sync.errors import InputRefused, Problem
 if TYPE_CHECKING:
     from config.settings import Settings
     from storage.database import Database, Transaction
+    from storage.folder import StorageFolder
     from storage.listed import Line
     from sync.capture import Captured, Checked, Input
     from sync.clock import Clock
     from sync.commands import Resynced, Selection
+    from sync.credentials import Credentials
     from sync.repairing import Assigned
     from sync.revising import Edited, Wanted
     from sync.settling import Settled
@@ -351,3 +353,33 @@ def replace_reference_list(database: Database, clock: Clock, lines: tuple[Line, 
 
     with database.write() as transaction:
         return listed.replace(transaction, lines, now=clock.now_ms())
+
+
+def tokens_refused(message: str) -> Failed:
+    """What is wrong with a sign-in that was handed over; the message quotes nothing of it."""
+    return Failed(Exit.REFUSED, "tokens_refused", message, next_command="fieldsync auth set --help")
+
+
+def keep_tokens(
+    tokens: Credentials, folder: StorageFolder, owner: str | None, bearer: str, session: str
+) -> None:
+    """Keep a pair for `owner` (None: this device's own). Raises: Failed, StorageProblem."""
+    from storage.folder import from_os_error
+    from sync.credentials import TokensRefused
+    from sync.secret import Secret
+
+    try:
+        folder.make()
+        tokens.store(owner, Secret(bearer), Secret(session))
+    except TokensRefused as refused:
+        raise tokens_refused(str(refused)) from None
+    except OSError as error:
+        raise from_os_error(error, folder.root) from None
+
+
+def wake(database: Database, clock: Clock) -> None:
+    """A running worker looks at once what is new."""
+    from storage import control
+
+    with database.write() as transaction:
+        control.wake(transaction, now=clock.now_ms())

@@ -26,6 +26,7 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 HOST = "127.0.0.1:8642"
+_APPS: dict[int, FastAPI] = {}  # of the desks that are open: to make one costs more than most tests
 
 
 @contextmanager
@@ -45,19 +46,27 @@ def desk_in(folder: Path, *, switch: Switch | None = None, **settings: object) -
     try:
         yield Desk(loaded, database, clock, access, Allowed.of([HOST], 8642), switch)
     finally:
+        _APPS.clear()
         database.close()
+
+
+def app_of(desk: Desk) -> FastAPI:
+    """The application of this desk, the same each time."""
+    if id(desk) not in _APPS:
+        _APPS[id(desk)] = create_app(desk)
+    return _APPS[id(desk)]
 
 
 def program(desk: Desk, visitor: Visitor = OPS, *, app: FastAPI | None = None) -> TestClient:
     """A program with a token for what `visitor` may."""
-    client = TestClient(app or create_app(desk), base_url=f"http://{HOST}", follow_redirects=False)
+    client = TestClient(app or app_of(desk), base_url=f"http://{HOST}", follow_redirects=False)
     client.headers["Authorization"] = f"Bearer {desk.access.token(visitor).reveal()}"
     return client
 
 
 def browser(desk: Desk, visitor: Visitor | None = None, *, app: FastAPI | None = None) -> TestClient:
     """A browser on the page of this device; signed in where there is a visitor."""
-    client = TestClient(app or create_app(desk), base_url=f"http://{HOST}", follow_redirects=False)
+    client = TestClient(app or app_of(desk), base_url=f"http://{HOST}", follow_redirects=False)
     client.headers.update({"Sec-Fetch-Site": "same-origin", "Accept": "text/html", "Accept-Language": "fr"})
     if visitor is not None:
         cookie, _ = desk.access.new_session(visitor)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sync.errors import InputRefused
 from sync.json_input import read_json
-from sync.json_members import cut_out
+from sync.json_members import cut_out, members
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
@@ -54,6 +54,11 @@ def test_value_is_cut_out_as_it_came(data: bytes) -> None:
 def test_name_in_disguise_is_the_same_name() -> None:
     _, cut = cut_out(b'{"d\\u0061ta": {"x": 1}}', ("data",))
     assert cut == {"data": b'{"x": 1}'}
+
+
+def test_names_are_read_as_the_text_that_they_are() -> None:
+    text = '{"é": 1, "\\u00e9\\"": 2}'.encode().decode("latin-1")
+    assert [name for name, _, _ in members(text) or ()] == ["é", 'é"']
 
 
 def test_member_that_stands_there_twice_is_refused_by_the_reader() -> None:

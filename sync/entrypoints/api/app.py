@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from fastapi import Depends, FastAPI
 
-from sync.entrypoints.api import capturing, events, history, repairing, seeing
+from sync.entrypoints.api import (
+    capturing,
+    events,
+    history,
+    receipts,
+    repairing,
+    seeing,
+    signing_in,
+    steering,
+)
 from sync.entrypoints.api.answers import add_answers
 from sync.entrypoints.api.asking import only_known
 from sync.entrypoints.api.desk import Desk
@@ -14,7 +23,16 @@ from sync.entrypoints.page import entering
 from sync.entrypoints.page.app import add_page
 from sync.version import VERSION
 
-_ROUTERS = (capturing.router, seeing.router, repairing.router, events.router, history.router)
+_ROUTERS = (
+    capturing.router,
+    seeing.router,
+    receipts.router,
+    repairing.router,
+    steering.router,
+    signing_in.router,
+    events.router,
+    history.router,
+)
 
 
 def create_app(desk: Desk) -> FastAPI:

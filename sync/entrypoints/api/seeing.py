@@ -124,12 +124,17 @@ def narrowed_by(
         by_kind(kind)
     if visitor.only is not None and owner not in (None, visitor.only):
         return None
-    try:
-        at = None if since is None else since_ms(since, desk.clock.now())
-    except ValueError as fault:
-        raise refused((Problem("$.since", "bad_instant", f"since: {fault}."),)) from None
+    at = moment(desk, since)
     whose = owner if visitor.only is None else visitor.only
     return Narrowed(states, kind, at, None, whose, reason, search, newest_first)
+
+
+def moment(desk: Desk, since: str | None) -> int | None:
+    """The parameter `since` in milliseconds. Raises: Failed: it is no moment."""
+    try:
+        return None if since is None else since_ms(since, desk.clock.now())
+    except (ValueError, OverflowError) as fault:
+        raise refused((Problem("$.since", "bad_instant", f"since: {fault}."),)) from None
 
 
 @router.get("/entries/{id}")

@@ -13,7 +13,6 @@ import click
 from sync.entrypoints.cli.helping import Group
 from sync.entrypoints.cli.output import print_json, reported
 from sync.entrypoints.cli.saying import said, say
-from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
 
 _MOST_BYTES = 65536
@@ -40,9 +39,8 @@ def auth_set(
     """
     with reported(as_json=as_json, debug=debug):
         from config.basics import read_basics
-        from storage.folder import StorageFolder, from_os_error
-        from sync.credentials import TokensRefused
-        from sync.secret import Secret
+        from storage.folder import StorageFolder
+        from sync.entrypoints import orders
 
         if (token_file is None) != (session_token_file is None):
             raise _refused("give both --token-file and --session-token-file, or neither")
@@ -51,19 +49,15 @@ def auth_set(
         else:
             bearer, session = _from_stdin()
         basics = read_basics(os.environ)
-        try:
-            StorageFolder(basics.storage_dir).make()
-            basics.credentials().store(owner, Secret(bearer), Secret(session))
-        except TokensRefused as refused:
-            raise _refused(str(refused)) from None
-        except OSError as error:
-            raise from_os_error(error, basics.storage_dir) from None
+        orders.keep_tokens(basics.credentials(), StorageFolder(basics.storage_dir), owner, bearer, session)
         _wake()
         _print_status(as_json)
 
 
 def _refused(message: str) -> Failed:
-    return Failed(Exit.REFUSED, "tokens_refused", message, next_command="fieldsync auth set --help")
+    from sync.entrypoints.orders import tokens_refused
+
+    return tokens_refused(message)
 
 
 def _from_file(path: Path) -> str:
@@ -102,11 +96,11 @@ def _from_stdin() -> tuple[str, str]:
 
 def _wake() -> None:
     """A running worker takes new tokens at once."""
-    from storage import control
+    from sync.entrypoints import orders
     from sync.entrypoints.cli.outbox import opened
 
-    with opened() as (database, clock), database.write() as transaction:
-        control.wake(transaction, now=clock.now_ms())
+    with opened() as (database, clock):
+        orders.wake(database, clock)
 
 
 @auth.command("status")
