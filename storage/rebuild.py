@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlcipher3 import dbapi2
 
 from storage import chains, control, digests, listed
 from storage.checking import KEPT_DAMAGED, image_intact
+from storage.coming import Coming, known_to
 from storage.lifecycle import State
-from storage.merging import Standing, left_in, standing, ways
+from storage.merging import left_in
 from storage.recovered import Tally
 from storage.salvage import Layout, Salvage, is_json
 from storage.salvaged_row import as_stored, by_entry, content, intact_row, named_entries, without_id
@@ -50,14 +51,6 @@ class Moment:
     methods: Mapping[str, str]
 
 
-class _Coming(NamedTuple):
-    """What the next source knows of an entry."""
-
-    number: int
-    standing: Standing
-    ways: tuple[Mapping[str, Any], ...]
-
-
 class Rebuild:
     """Writes into `cursor`, in the caller's transaction. The best source is added first; what is there stays."""
 
@@ -78,24 +71,14 @@ class Rebuild:
         self._orphans: dict[str, dict[int, list[Mapping[str, Any]]]] = {table: {} for table in _CHILDREN}
         self._orphan_ids: dict[int, str] = {}
         # What the source after this one knows, and the entries that were left to it.
-        self._coming: dict[str, _Coming] = {}
-        self._coming_purged: set[str] = set()
+        self._coming = Coming()
         self.superseded: dict[str, int] = {}
         self._hand_overs_known = True
         self.tally = Tally()
 
     def expect(self, source: Salvage) -> None:
         """A source that is added next may know more of an entry than the one that is added now: it is left to it."""
-        source.learn_ids()
-        known = known_to(source).hand_overs >= self._seen.hand_overs
-        attempts = by_entry(row for _, row in source.rows("attempt") if row is not None)
-        receipts = by_entry(row for _, row in source.rows("receipt") if row is not None)
-        for number, row in source.rows("entry"):
-            if row is not None:
-                tries, answers = attempts.get(number, []), receipts.get(number, [])
-                stands = standing(row, tries, answers, hand_overs_known=known)
-                self._coming[row["id"]] = _Coming(number, stands, ways(tries))
-        self._coming_purged = {row["id"] for _, row in source.rows("purged") if row is not None}
+        self._coming = Coming(source, hand_overs=self._seen.hand_overs)
 
     def add(self, source: Salvage) -> int:
         """Copy what this source has beyond what is there; how many entries that were."""
@@ -114,9 +97,14 @@ class Rebuild:
                 self._lose(source, number)
             elif row["id"] in self._ids:
                 self._add_receipts(row["id"], receipts.get(number, []))
-            elif row["id"] in self._purged or row["id"] in self._coming_purged:
+            elif row["id"] in self._purged or row["id"] in self._coming.removed:
                 continue
-            elif self._left_to_next(row, receipts.get(number, []), attempts.get(number, [])):
+            elif self._coming.knows_more(
+                row,
+                attempts.get(number, []),
+                receipts.get(number, []),
+                hand_overs_known=self._hand_overs_known,
+            ):
                 self.superseded[row["id"]] = number
             elif number in self._numbers:
                 clashing[number] = row
@@ -142,22 +130,14 @@ class Rebuild:
         for number in {*images, *(n for found in children.values() for n in found)} - added.keys():
             self._lose(source, number)
         self._counting = False  # a second source is not what was lost
-        self._coming, self._coming_purged = {}, set()
+        self._coming = Coming()
         return len(added)
-
-    def _left_to_next(
-        self, row: Mapping[str, Any], receipts: list[Mapping[str, Any]], attempts: list[Mapping[str, Any]]
-    ) -> bool:
-        coming = self._coming.get(row["id"])
-        if coming is None:
-            return False
-        return coming.standing > standing(row, attempts, receipts, hand_overs_known=self._hand_overs_known)
 
     def _renumber_orphans(self) -> None:
         """What is known here of an entry that is left to the next source, under the number that it has there."""
         for id, number in self.superseded.items():
-            there = self._coming[id].number if id in self._coming else number
-            if there == number or there in self._orphan_ids:
+            there = self._coming.number_of(id)
+            if there in (None, number) or there in self._orphan_ids:
                 continue
             for found in self._orphans.values():
                 if number in found:
@@ -283,7 +263,7 @@ class Rebuild:
             image_ok,
             None if receipt is None else receipt["server_id"],
             None if receipt is None else receipt["at"],
-            left_in(row, attempts, self._coming[row["id"]].ways if row["id"] in self._coming else ()),
+            left_in(row, attempts, self._coming.ways_of(row["id"])),
             self._hand_overs_known,
         )
         changes = verdict(row, evidence, now=self._moment.now, doubt=self._moment.doubt)
@@ -368,10 +348,3 @@ class Rebuild:
                 )
             return False
         return True
-
-
-def known_to(source: Salvage) -> Seen:
-    """How far the outbox had come, as this source knows it."""
-    facts = {row["key"]: str(row["value"]) for _, row in source.rows("control") if row is not None}
-    counts = (facts.get(key, "") for key in (control.SENDS, control.HAND_OVERS))
-    return Seen(source.sequence(), *(int(count) if count.isdigit() else 0 for count in counts))

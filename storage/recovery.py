@@ -18,13 +18,14 @@ from typing import Any, Final
 from storage import aside, damage, listed, witness
 from storage.checking import Findings, check, page_damage
 from storage.claims import doubt_clock
+from storage.coming import known_to
 from storage.copies import backups_of, copies_of, identity_of, kept_list, newest_backup, refuse_foreign
 from storage.database import Transaction
 from storage.errors import DatabaseUnusable, StorageProblem
 from storage.folder import StorageFolder, from_os_error, write_durably
 from storage.guarded import to_ms
 from storage.locks import FileLock
-from storage.rebuild import Moment, Rebuild, known_to
+from storage.rebuild import Moment, Rebuild
 from storage.recovered import REPORT, Recovered
 from storage.salvage import Layout, Salvage, layout_of
 from storage.schema import open_database
