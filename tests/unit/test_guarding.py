@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from sync.entrypoints.api.guarding import Guard
 from sync.entrypoints.api.refusing import Allowed, own_names, refuse
 from sync.entrypoints.api.visiting import may
 from sync.entrypoints.page import entering
+from sync.entrypoints.page.words import door_english, door_french
 from sync.visitor import OPS, Scope, Visitor, technician
 from tests.support.local_api import HOST, browser, desk_in, program
 
@@ -463,6 +465,31 @@ def test_who_leaves_is_out_and_so_is_a_copy_of_the_cookie(desk: Desk, app: FastA
     assert "max-age=0" in left.headers["set-cookie"].lower()
     assert client.get("/v1/status").status_code == 401
     assert thief.get("/v1/status").status_code == 401
+
+
+def test_being_asked_whether_to_leave_changes_nothing(desk: Desk, app: FastAPI) -> None:
+    client = browser(desk, OPS, app=app)
+    asked = client.get("/leave")
+    assert (asked.status_code, '<form method="post"' in asked.text) == (200, True)
+    assert "set-cookie" not in asked.headers
+    assert client.get("/v1/status").status_code == 200
+
+
+@pytest.mark.parametrize("visitor", [technician("anne"), technician(None), OPS])
+def test_every_page_leads_to_leaving_and_the_door_does_not(
+    desk: Desk, app: FastAPI, visitor: Visitor
+) -> None:
+    client = browser(desk, visitor, app=app)
+    for path in ["/", "/new", *(["/ops", "/ops/entries"] if visitor.everyone else [])]:
+        assert 'href="/leave"' in client.get(path).text, path
+    for path in ("/leave", "/open/x"):
+        assert 'href="/leave"' not in client.get(path).text, path
+
+
+def test_both_languages_of_the_door_have_the_same_keys_and_values() -> None:
+    assert list(door_french.WORDS) == list(door_english.WORDS)
+    for key, text in door_french.WORDS.items():
+        assert re.findall(r"{\w+}", text) == re.findall(r"{\w+}", door_english.WORDS[key]), key
 
 
 def test_page_of_another_origin_throws_nobody_out(desk: Desk, app: FastAPI) -> None:

@@ -48,6 +48,12 @@ def enter(request: Request, code: str, desk: TheDesk) -> Response:
     return answer
 
 
+@router.get("/leave")
+def ask(request: Request) -> Response:
+    """Asks before it is done. Changes nothing."""
+    return _screen(request, "leave", 200)
+
+
 @router.post("/leave")
 def leave(request: Request, desk: TheDesk) -> Response:
     """Ends the session of this browser; a copy of its cookie opens nothing either."""

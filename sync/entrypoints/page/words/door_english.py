@@ -15,6 +15,11 @@ WORDS: Final[dict[str, str]] = {
     "door.spent.text": "A link opens the page once, and within ten minutes. Nothing is lost: ask for a new one.",
     "door.stranger.heading": "Open the page by its link",
     "door.stranger.text": "This browser is not signed in, or no longer. What was saved on this device is still there.",
+    "door.leave.heading": "Leave this page?",
+    "door.leave.text": "This browser is signed out, for whoever uses it next. What was saved on this device stays, and "
+    "goes on by itself. What you have typed and not saved is lost.",
+    "door.leave.button": "Leave",
+    "door.leave.stay": "Stay",
     "door.left.heading": "You have left",
     "door.left.text": "This browser is signed out. What was saved on this device stays, and goes on by itself.",
     "door.command": "On this device:",

@@ -16,6 +16,11 @@ WORDS: Final[dict[str, str]] = {
     "door.stranger.heading": "Ouvrez la page par son lien",
     "door.stranger.text": "Ce navigateur n’est pas connecté, ou ne l’est plus. "
     "Ce qui a été enregistré sur cet appareil y est toujours.",
+    "door.leave.heading": "Quitter cette page ?",
+    "door.leave.text": "Ce navigateur sera déconnecté, pour la personne suivante. "
+    "Ce qui a été enregistré sur cet appareil y reste, et partira tout seul. Ce qui est saisi et pas enregistré est perdu.",
+    "door.leave.button": "Quitter",
+    "door.leave.stay": "Rester",
     "door.left.heading": "À bientôt",
     "door.left.text": "Ce navigateur est déconnecté. Ce qui a été enregistré sur cet appareil y reste, "
     "et partira tout seul.",

@@ -10,6 +10,7 @@ WORDS: Final[Mapping[str, str]] = {
     "title": "My interventions",
     "skip": "Skip to content",
     "back": "Back to my interventions",
+    "leave": "Leave",
     "language.other": "Français",
     "language.other.label": "Afficher cette page en français",
     "switch.label": "Network (demonstration)",

@@ -10,6 +10,7 @@ WORDS: Final[Mapping[str, str]] = {
     "title": "Mes interventions",
     "skip": "Aller au contenu",
     "back": "Retour à mes interventions",
+    "leave": "Quitter",
     "language.other": "English",
     "language.other.label": "Show this page in English",
     "switch.label": "Réseau (démonstration)",
