@@ -18,7 +18,8 @@ WORDS: Final[dict[str, str]] = {
     "Ce qui a été enregistré sur cet appareil y est toujours.",
     "door.leave.heading": "Quitter cette page ?",
     "door.leave.text": "Ce navigateur sera déconnecté, pour la personne suivante. "
-    "Ce qui a été enregistré sur cet appareil y reste, et partira tout seul. Ce qui est saisi et pas enregistré est perdu.",
+    "Ce qui a été enregistré sur cet appareil y reste, et partira tout seul. "
+    "Ce qui est saisi et pas enregistré est perdu.",
     "door.leave.button": "Quitter",
     "door.leave.stay": "Rester",
     "door.left.heading": "À bientôt",
