@@ -318,3 +318,10 @@ def test_prompt_that_is_interrupted_is_told_as_a_document_too(
     ended = run(here, "export", "-o", str(tmp_path / "x"), "--json")
     assert (ended.code, ended.error["code"]) == (130, "interrupted")
     assert not (tmp_path / "x").exists()
+
+
+def test_export_that_finds_nothing_says_why(here: Device, secret: str, tmp_path: Path) -> None:
+    ended = run(here, "export", "-o", str(tmp_path / "x.bundle"), "--passphrase-file", secret)
+    assert ended.code == 0
+    assert "no file was made" in ended.out
+    assert "nothing here that was never sent" in ended.out

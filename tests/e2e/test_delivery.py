@@ -611,6 +611,7 @@ def test_pause_holds_what_is_captured_for_the_first_time_after_it(device: Device
 
 def test_resync_of_an_empty_outbox_does_nothing(device: Device) -> None:
     assert resync(device, "--all")["hastened"] == 0
+    assert "fieldsync sync" not in run(device, "resync", "--all").err
 
 
 def test_full_disk_is_still_drained_with_the_help_of_the_reserve(

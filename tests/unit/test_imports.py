@@ -159,6 +159,7 @@ LIGHT = (
     "sync.entrypoints.cli.care",
     "sync.entrypoints.cli.bundling",
     "sync.entrypoints.cli.naming",
+    "config.names",
     "storage.listed",
 )
 

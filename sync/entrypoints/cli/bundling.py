@@ -261,6 +261,8 @@ def _tell_handed(done: HandedOver, *, dry_run: bool) -> None:
         say(f"{going} would be handed over")
     elif done.bundle is None:
         say("nothing was handed over, and no file was made")
+        if not done.choice.staying:
+            say("  there is nothing here that was never sent and has not left yet")
     else:
         say(f"{going} handed over in {plain(str(done.path))} ({done.size_bytes} bytes)")
     if done.choice.brought:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 def status(debug: bool, check: bool, alive: bool, as_json: bool) -> None:
     """Where everything stands: what waits and why, and what needs a person.
 
-    With --check the exit code is 8 when the database cannot be used, 4 when a sign-in is needed, 3 when entries need a
-    person, 5 when they wait for the network or the queue is paused, else 0.
+    With --check the exit code is 8 when the database cannot be used or a setting is misspelt, 4 when a sign-in is
+    needed, 3 when entries need a person, 5 when they wait for the network or the queue is paused, else 0.
     """
     from sync.entrypoints.cli import telling
 
@@ -39,6 +39,8 @@ def status(debug: bool, check: bool, alive: bool, as_json: bool) -> None:
     with reported(as_json=as_json, debug=debug):
         from sync.status import Level
 
+        if check:
+            _check_settings()
         found = _status()
         telling.tell(found.document if as_json else telling.status_text(found))
     if found.level is Level.BROKEN:
@@ -51,6 +53,20 @@ def status(debug: bool, check: bool, alive: bool, as_json: bool) -> None:
             (found.held_up, Exit.TEMPORARY),
         )
         sys.exit(next((code for fits, code in exits if fits), Exit.OK))
+
+
+def _check_settings() -> None:
+    """Raises: ConfigError, where a setting is misspelt: the worker would not start with it.
+
+    What a setting may be is only looked at where a name is wrong, because that loads much.
+    """
+    from config.names import any_unknown
+    from config.sources import read_toml
+
+    if any_unknown(os.environ, read_toml(os.environ)):
+        from config.settings import load
+
+        load()
 
 
 def _status() -> Any:

@@ -61,7 +61,9 @@ def resync(
             say(f"  left alone {skipped['id'][-8:]}: {skipped['why']}")
         for id in done.taken_back:
             say(f"warning: {id[-8:]}: {commands.SENT_TWICE}", err=True)
-        if done.drain == "none" and not dry_run:
+        selected = ids or all_ or states or reason is not None or kinds
+        in_vain = selected and not (done.hastened or done.released or done.requeued)
+        if not in_vain and done.drain == "none" and not dry_run:
             say("no worker is running; next: fieldsync sync", err=True)
 
 
