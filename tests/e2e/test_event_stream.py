@@ -41,6 +41,7 @@ class Stream:
         self.headers: httpx.Headers | None = None
         self._line: socket.socket | None = None
         self.ear = Ear()
+        self.let_go = False  # it ended as an answer ends, not because somebody cut the line
         self._client = httpx.Client(base_url=url, headers=headers, timeout=WITHIN_S)
         self._ask = ask
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -53,6 +54,7 @@ class Stream:
             self._line = answer.extensions["network_stream"].get_extra_info("socket")
             for piece in answer.iter_bytes():
                 self.heard += self.ear.hear(piece)
+            self.let_go = True
 
     @property
     def ended(self) -> bool:
@@ -231,6 +233,7 @@ def test_stop_lets_every_listener_go_also_one_that_does_not_read(served: Served)
         served.change(9_000)
         served.server.stop()
         eventually(lambda: all(stream.ended for stream in streams), within_s=WITHIN_S)
+        assert all(stream.let_go for stream in streams)
         assert not served.server._thread.is_alive()
     eventually(lambda: "feed" not in [thread.name for thread in threading.enumerate()], within_s=WITHIN_S)
 
@@ -280,4 +283,5 @@ def test_worker_with_an_open_stream_stops_within_ten_seconds_of_sigterm(
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(10) == 0
     eventually(lambda: stream.ended, within_s=WITHIN_S)
+    assert stream.let_go
     stream.close()
