@@ -19,7 +19,6 @@ _PARTS: Final = ((re.compile("; "), " ; "), (re.compile(", "), ", "), (re.compil
 _OF_A_FIELD: Final = re.compile(r" ((?:is|must|has|holds|names|waits|cannot|begins) )")
 # A template with so many letters of its own is meant where it fits; others fit whole sentences by chance.
 _TELLING: Final = 12
-_SOME: Final = 2
 _DEEPEST: Final = 8
 # French sets a space that does not break before these, and inside its quotation marks.
 _BEFORE: Final = re.compile(r" (?=[;:!?»])")
@@ -53,10 +52,9 @@ class Phrasebook:
         self._whole = {text: spaced(said) for text, said in phrases.items() if not holes(text)}
         made = [_template(text, spaced(said)) for text, said in phrases.items() if holes(text)]
         # Where several fit, the one with most words of its own is meant.
-        made.sort(key=lambda each: -each.letters)
+        made.sort(key=lambda each: (-each.letters, -len(each.text)))
         self._telling = [each for each in made if each.letters >= _TELLING]
-        self._short = [each for each in made if _SOME <= each.letters < _TELLING or "(" in each.text]
-        self._bare = [each for each in made if each.letters < _SOME and "(" not in each.text]
+        self._short = [each for each in made if each.letters < _TELLING]
 
     def say(self, text: str) -> str:
         """`text` in the other language, as far as it is made of texts of ours."""
@@ -77,12 +75,12 @@ class Phrasebook:
             self._filled(self._telling, text, depth)
             or self._said_of(text, depth)
             or self._parted(_SENTENCES, text, depth)
-            or self._stopped(text, depth)
             or self._filled(self._short, text, depth)
+            or self._stopped(text, depth)
         )
         for seam in _PARTS:
             found = found or self._parted(seam, text, depth)
-        return found or self._filled(self._bare, text, depth) or text
+        return found or text
 
     def _filled(self, among: Sequence[_Template], text: str, depth: int) -> str | None:
         for each in among:

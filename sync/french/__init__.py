@@ -41,6 +41,7 @@ def phrases() -> Mapping[str, str]:
     )
 
     return {
+        **{f" is {state}": f" : {word}" for state, word in STATES.items()},
         **clicks.CLICKS,
         **joined.LABELS,
         **joined.LIMITS,

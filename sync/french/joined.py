@@ -62,6 +62,8 @@ COUNTS: Final[Mapping[str, str]] = {
     "oldest {}": "la plus ancienne depuis {}",
     "{#} d": "{} j",
     "{#} B": "{} o",
+    "{} ({})": "{} ({})",
+    "stopped: {}": "arrêt : {}",
     "{} kB": "{:number} ko",
     "{} MB": "{:number} Mo",
     "{} GB": "{:number} Go",

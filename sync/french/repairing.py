@@ -85,7 +85,6 @@ REPAIRING: Final[Mapping[str, str]] = {
         "indiquez ce qu'il faut changer : soit --set, --unset, --data ou --target, soit --owner NAME"
     ),
     "would change": "serait modifiée",
-    "{} {}: {}": "{} {} : {}",
     "{} {}given to {}": "{} {}attribuées à {}",
     ("Every setting, its value, and where the value comes from. Secrets are only said to be set or not."): (
         "Chaque réglage, sa valeur, et d'où vient la valeur. Des secrets, on dit seulement s'ils sont réglés."
@@ -133,7 +132,6 @@ REPAIRING: Final[Mapping[str, str]] = {
     "the configuration can be used": "la configuration peut servir",
     "there was nothing stored": "rien n'était enregistré",
     "{} cannot be read ({})": "{} ne peut pas être lu ({})",
-    "{}: {}{}": "{} : {}{}",
     "{} rows": "{} lignes",
     "  (payload removed)": "  (contenu retiré)",
     "  signature {} {}": "  signature {} {}",
@@ -189,7 +187,6 @@ REPAIRING: Final[Mapping[str, str]] = {
     "there was no reference list": "il n'y avait pas de liste de référence",
     "{} does not exist": "{} n'existe pas",
     "{} names removed": "{} noms retirés",
-    "{} {}  {}{}": "{} {}  {}{}",
     "{}: nothing was changed, this was a dry run": ("{} : rien n'a été modifié, c'était un essai à blanc"),
     "it is being delivered right now": "elle est en cours de livraison en ce moment",
     "it is finished": "elle est terminée",

@@ -53,7 +53,9 @@ TRIES: Final[Mapping[str, str]] = {
     "nothing tells the region of the bucket; set upload.region": (
         "rien n'indique la région du compartiment ; réglez upload.region"
     ),
-    "the AWS set-up of this machine cannot be used ({})": "la configuration AWS de cette machine ne peut pas servir ({})",
+    "the AWS set-up of this machine cannot be used ({})": (
+        "la configuration AWS de cette machine ne peut pas servir ({})"
+    ),
     "the credentials that were found are not complete": "les accès trouvés ne sont pas complets",
     "the signature bytes of this entry are not those that were captured": (
         "les octets de la signature de cette saisie ne sont pas ceux qui ont été saisis"

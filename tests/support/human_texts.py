@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _WORDS = re.compile(r"[A-Za-z',;:.)]\s+[(A-Za-z]")
 # Statements for the database, commands to type, markup.
 _CODE = re.compile(
-    r"\b(SELECT|WHERE|UNION ALL|INDEXED BY|ORDER BY|LIMIT 11)\b|^ AND |^(\{\})? ?fieldsync |<[a-z!]"
+    r"\b(SELECT|WHERE|UNION ALL|INDEXED BY|ORDER BY|LIMIT 11)\b|^ AND |^(\{\})? *fieldsync |<[a-z!]"
 )
 _SILENT_CALLS = frozenset(
     {"log", "emit", "debug", "info", "warning", "compile", "execute", "text", "exec_driver_sql"}

@@ -13,7 +13,6 @@ from io import BufferedWriter, RawIOBase, TextIOWrapper
 import click
 
 from sync.entrypoints.cli.helping import Page
-from sync.entrypoints.cli.saying import readable
 from sync.version import VERSION
 
 click.Context.formatter_class = Page
@@ -108,7 +107,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A name that the console cannot write is spelt out; it is no reason to fail.
-            stream.reconfigure(errors=readable(stream.encoding))
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli(prog_name="fieldsync", standalone_mode=False)
     except click.exceptions.Exit as ended:

@@ -174,7 +174,8 @@ def _reason(each: Mapping[str, Any]) -> str:
 def show_text(told: Mapping[str, Any], explained: Explained) -> str:
     """The same for a person."""
     document = show_document(told, explained)
-    lines = [_coloured(f"{told['kind']} {told['id'][-8:]} is {told['state']}", told["state"]), ""]
+    state = said(f" is {told['state']}")
+    lines = [_coloured(f"{told['kind']} {told['id'][-8:]}{state}", told["state"]), ""]
     rows = [
         ("id", told["id"]),
         ("captured", told["captured_at"]),
