@@ -420,4 +420,17 @@ FILES: Final[Mapping[str, str]] = {
     "{} delivered entries {}removed{}": "{} saisies livrées {}retirées{}",
     "{} entries in {} ({} bytes), checked": "{} saisies dans {} ({} octets), vérifiées",
     "{} things are not as they should be:": "{} choses ne sont pas comme il faut :",
+    "  {} are as that copy knows them, which knew more": (
+        "  {} sont telles que les connaît cette copie, qui en savait davantage"
+    ),
+    "  {} are held: another device may have them since the last export": (
+        "  {} sont retenues : un autre appareil les a peut-être depuis le dernier export"
+    ),
+    "it may have been handed over to another device, which may be sending it": (
+        "elle a peut-être été remise à un autre appareil, qui est peut-être en train de l'envoyer"
+    ),
+    "the reference list is damaged and was left out; import it again: fieldsync reference import FILE": (
+        "la liste de référence est endommagée et a été laissée de côté ; importez-la de nouveau : "
+        "fieldsync reference import FILE"
+    ),
 }

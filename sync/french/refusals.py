@@ -343,4 +343,7 @@ REFUSALS: Final[Mapping[str, str]] = {
         "Réglez FIELDSYNC_API__BASE_URL, comme https://HOST/main"
     ),
     "the address of the API is not set": "l'adresse de l'API n'est pas réglée",
+    "{} is no path, such as provider.firstName or siteIds[0].": (
+        "{} n'est pas un chemin comme provider.firstName ou siteIds[0]."
+    ),
 }

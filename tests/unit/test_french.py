@@ -43,7 +43,7 @@ SILENT = {
     "ETag {}", "request has expired", "shown as sent", "shown otherwise", "connecting took too long",
     "the name has no address", "(unreadable name)", "it was signed for a value of {} unknown here", "no answer",
     "Server disconnected", "ended by the watchdog", "number {}", "entry e", "type, id, name, company_id",
-    "e.owner IS NULL", "e.seq IN ({})", "e.state IN ({})", "state IN ('parked', 'dead')",
+    "e.owner IS NULL", "e.owner IS ?", "e.seq IN ({})", "e.state IN ({})", "state IN ('parked', 'dead')",
     "state IN ('parked', 'dead', 'in_doubt')", "AND owner IS ?", "e.seq BETWEEN ? AND ? AND ({})", "{} AND {}",
     "e.{} LIKE ? ESCAPE ?", " is {}",
     "p.state NOT IN ('accepted', 'done', 'discarded') AND NOT (p.state = 'parked' AND p.stage IS 'accepted')",
