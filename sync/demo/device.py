@@ -25,14 +25,21 @@ from storage.signatures import read_signature
 from storage.story import story
 from sync.capture import ImageLimits, Input, capture, check_input
 from sync.clock import Clock
-from sync.demo.children import Children, DemoBroken
+from sync.demo.children import Children, DemoBroken, wait_for
 from sync.demo.comparison import Kept, Taken
+from sync.demo.local_api import LocalApi
 from sync.demo.visits import Visit
 from sync.ids import uuid7
+from sync.local_access import Address, LocalAccess
 from sync.payload import to_body
+from sync.secret import Secret
+from sync.token_claims import user_of
+from sync.visitor import Visitor
 
 COMMAND_WITHIN_S: Final = 20.0
+START_WITHIN_S: Final = 20.0
 KIND: Final = "unplanned-preventive"
+_WITH_SWITCH: Final = "sync.entrypoints.cli.demo_worker"
 _LIMITS: Final = ImageLimits(max_bytes=2 * 1024 * 1024, max_pixels=4_000_000)
 # A demo has no time to wait like a fleet does. Everything else is as on a real device.
 _HURRIED: Final = {
@@ -61,11 +68,13 @@ class Device:
         self._clock = Clock()
         self._environment = {**_HURRIED, "FIELDSYNC_STORAGE__DIR": str(self.folder.root)}
         self._worker: subprocess.Popen[bytes] | None = None
+        self.owner: str | None = None
         self.taken: list[Taken] = []
 
     def sign_in(self, environment: Mapping[str, str]) -> None:
-        """The address of the API and tokens for it."""
+        """The address of the API and tokens for it, which say who works here."""
         self._environment |= environment
+        self.owner = user_of(Secret(environment["FIELDSYNC_API__SESSION_TOKEN"], remembered=False))
 
     def begin_capture(self, visit: Visit) -> subprocess.Popen[bytes]:
         """The installed command, as a person would run it."""
@@ -85,10 +94,14 @@ class Device:
         database = self._open()
         try:
             new_id = str(uuid7(self._clock.now_ms(), os.urandom))
-            captured = capture(database, checked, clock=self._clock, new_id=new_id, owner=None)
+            captured = capture(database, checked, clock=self._clock, new_id=new_id, owner=self.owner)
         finally:
             database.close()
         return self._note(visit, captured.id)
+
+    def capture_over_http(self, visit: Visit, api: LocalApi) -> Taken:
+        """As an app on the tablet hands it in."""
+        return self._note(visit, api.capture(visit, KIND))
 
     def _hand_in(self, visit: Visit) -> tuple[Path, Path]:
         data = self._handed_in / f"visit-{visit.number:02d}.json"
@@ -134,6 +147,53 @@ class Device:
 
     def start_worker(self) -> None:
         self._worker = self._start("run", log="worker")
+
+    def start_worker_with_page(self, control_url: str | None = None) -> None:
+        """The same with local API and page, on a free port; with `control_url` the page can switch that network off."""
+        environment = {**self._environment, "FIELDSYNC_WEB__ENABLED": "true", "FIELDSYNC_WEB__PORT": "0"}
+        if control_url is None:
+            self._worker = self._children.start("run", log="worker", environment=environment)
+        else:
+            self._worker = self._children.start(
+                control_url, log="worker", environment=environment, module=_WITH_SWITCH
+            )
+
+    def local_api(self) -> LocalApi:
+        """The local API of the running worker. Raises: DemoBroken: it does not come up."""
+        if not wait_for(
+            lambda: self._address() is not None or not self.worker_runs(), within_s=START_WITHIN_S
+        ):
+            raise DemoBroken("the page did not come up", self.worker_log())
+        address = self._address()
+        if address is None:
+            raise DemoBroken("the worker ended by itself", self.worker_log())
+        return LocalApi(address.url, self._access().bearer().reveal())
+
+    def name_places(self, reference_list: bytes) -> None:
+        """What companies, sites and rules are called."""
+        path = self._handed_in / "reference.csv"
+        path.write_bytes(reference_list)
+        self.ask("reference", "import", str(path))
+
+    def link(self, visitor: Visitor) -> str:
+        """A one-time link to the page. Raises: DemoBroken."""
+        address = self._address()
+        if address is None:
+            raise DemoBroken("the page is not served", self.worker_log())
+        return f"{address.url}/open/{self._access().new_link(visitor).code.reveal()}"
+
+    def open_browser(self) -> None:
+        """Let the installed command show the technician's page."""
+        self._start("open", log="open")
+
+    def _address(self) -> Address | None:
+        """Where the worker that was started last answers."""
+        found = self._access().address()
+        running = self._worker is not None and found is not None and found.pid == self._worker.pid
+        return found if running else None
+
+    def _access(self) -> LocalAccess:
+        return LocalAccess(self.folder, self.folder.marked_id() or "", now=self._clock.now)
 
     def worker_runs(self) -> bool:
         return self._worker is not None and self._worker.poll() is None

@@ -64,6 +64,10 @@ class ScreenTeller:
         self._console.print(Padding(Panel(body, border_style="dim", expand=False), (0, 2)))
         self.breathe(0.8)
 
+    def link(self, label: str, text: str) -> None:
+        line = Text(f"  {label}: ", "bold").append(text, "default")
+        self._console.print(line, soft_wrap=True)
+
     def sketch(self, image: bytes) -> None:
         if not self._console.encoding.startswith("utf"):
             return

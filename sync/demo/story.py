@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sync.demo.backend import Backend
 from sync.demo.children import Children, DemoBroken, wait_for
 from sync.demo.comparison import HELD, NEEDS_ACTION, Compared, Taken, compare
 from sync.demo.device import Device
 from sync.demo.telling import Row, Teller
-from sync.demo.visits import UNKNOWN_COMPANY, Visit, day
+from sync.demo.visits import UNKNOWN_COMPANY, Visit, by_app, day
 from sync.sandbox import faults
 from sync.sandbox.faults import Fault
 
@@ -34,6 +34,7 @@ class Stage:
     backend: Backend
     device: Device
     visits: Sequence[Visit]
+    visit_by_app: Visit
     teller: Teller
 
     def rows(self) -> list[Row]:
@@ -47,7 +48,7 @@ class Stage:
         ]
 
     def _captured(self) -> Iterator[tuple[Taken, Visit]]:
-        by_title = {visit.title: visit for visit in self.visits}
+        by_title = {visit.title: visit for visit in (*self.visits, self.visit_by_app)}
         return ((taken, by_title[taken.title]) for taken in self.device.taken)
 
     def states(self) -> Counter[str]:
@@ -59,10 +60,10 @@ def staged(teller: Teller, *, keep: bool, now: datetime) -> Iterator[Stage]:
     """Sandbox and device, ready; gone afterwards, however it ends."""
     with Children(keep=keep) as children:
         backend, device = Backend(children), Device(children)
-        visits = day(now)  # drawn while the sandbox starts
+        visits, visit_by_app = day(now), by_app(now)  # drawn while the sandbox starts
         backend.ready()
         device.sign_in(backend.environment)
-        yield Stage(backend, device, visits, teller)
+        yield Stage(backend, device, visits, visit_by_app, teller)
         if keep:
             teller.say(f"Kept for you to look at: {children.folder}")
 
@@ -72,6 +73,8 @@ def play(stage: Stage) -> Compared:
     capture_without_network(stage)
     cut_the_power(stage, deliver_until_it_hangs(stage))
     come_back(stage)
+    capture_over_the_local_api(stage)
+    stage.device.stop_worker()
     tell_what_needs_a_person(stage)
     return compare_all(stage)
 
@@ -160,19 +163,46 @@ def come_back(stage: Stage) -> None:
         "For an API that does not, the default (lookup) asks it whether it has them: nothing is sent again by guessing."
     )
     before = backend.counters()
-    stage.device.start_worker()
+    stage.device.start_worker_with_page()
     with teller.board() as show:
         wait_for(
             lambda: not set(stage.states()) - _SETTLED or not stage.device.worker_runs(),
             within_s=PHASE_WITHIN_S,
             step=lambda: show(stage.rows),
         )
-    stage.device.stop_worker()
     after = backend.counters()
     again = after["duplicate_keys"] - before["duplicate_keys"]
     doubled = after["duplicate_records_by_key"]
     teller.fact(f"{again} requests came a second time, {doubled} second records were made", good=not doubled)
     teller.breathe(0.8)
+
+
+def capture_over_the_local_api(stage: Stage) -> None:
+    """An app on the tablet does the same over HTTP, and is told by the stream of events."""
+    teller, backend, device = stage.teller, stage.backend, stage.device
+    teller.scene("An app on the tablet does the same, over the local API")
+    api = device.local_api()
+    backend.offline()
+    with api.listening() as changes:
+        taken = device.capture_over_http(stage.visit_by_app, api)
+        teller.fact(f"POST /v1/entries made {taken.id[-8:]} durable while the network is off")
+        waits = api.listed("pending")
+        teller.fact("GET /v1/entries lists it as pending", good=waits == [taken.id])
+        backend.online()
+        states = list(_until_settled(changes, taken.id))
+    if not states or states[-1] != "done":
+        raise DemoBroken(f"the stream of events did not tell of its end: {states}", device.worker_log())
+    teller.fact(f"the network is back, and GET /v1/events told: {', '.join(states)}")
+    teller.breathe(0.8)
+
+
+def _until_settled(changes: Iterator[dict[str, Any]], id: str) -> Iterator[str]:
+    """The states of one entry as they are told, up to its last."""
+    for change in changes:
+        if change["id"] == id:
+            yield change["state"]
+            if change["state"] in _SETTLED:
+                return
 
 
 def tell_what_needs_a_person(stage: Stage) -> None:

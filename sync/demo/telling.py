@@ -40,6 +40,9 @@ class Teller(Protocol):
     def command(self, command: str, lines: Sequence[str]) -> None:
         """A command that was run, and what matters of its answer."""
 
+    def link(self, label: str, text: str) -> None:
+        """Something to copy: on one line, however narrow the screen is."""
+
     def sketch(self, image: bytes) -> None:
         """A signature to look at."""
 
@@ -71,6 +74,9 @@ class PlainTeller:
         self._line(f"   $ {command}")
         for line in lines:
             self._line(f"     {line}")
+
+    def link(self, label: str, text: str) -> None:
+        self._line(f"   {label}: {text}")
 
     def sketch(self, image: bytes) -> None:
         """Nothing: a picture is for eyes."""

@@ -1,10 +1,13 @@
-"""The day's work of the story: ten interventions as a technician would enter them, each with a drawn signature."""
+"""The day's work: interventions as a technician would enter them, each with a drawn signature.
+
+Ten of the story itself, one that an app hands in over the local API, three that wait where the page is shown.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sync.demo.handwriting import signature
 from sync.instants import instant_text
@@ -31,7 +34,12 @@ _DAY: tuple[tuple[str, int, str, str, str, str], ...] = (
     ("Ventilation flaps", 55, "Άννα", "Παπαδοπούλου", "Both flaps close within 20 s", "Roof access 🪜"),
     ("Gas detector", UNKNOWN_COMPANY, "Tom", "Okafor", "Sensor calibrated", "New customer"),
     ("Lightning rod", 73, "李", "娜", "Earth resistance measured: 2.1 Ω", "接地良好"),
+    ("Fire blankets", 73, "Émile", "Dubois", "Four blankets in place, seals whole", "Kitchen"),
+    ("Exit doors", 12, "Zoé", "Lefèvre", "Bars of both doors oiled", "East gate"),
+    ("Smoke vents", 31, "Zoé", "Lefèvre", "Opened and closed by hand, motor 2 is slow", ""),
+    ("Wall hydrants", 8, "Zoé", "Lefèvre", "Hose 3 replaced", "Key at the desk"),
 )
+OF_THE_STORY: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +65,18 @@ class Visit:
 
 
 def day(now: datetime) -> list[Visit]:
-    """Ten visits that ended before `now`, in their order."""
-    return [_visit(number, now) for number in range(1, len(_DAY) + 1)]
+    """The visits of the story, which ended before `now`, in their order."""
+    return [_visit(number, now) for number in range(1, OF_THE_STORY + 1)]
+
+
+def by_app(now: datetime) -> Visit:
+    """The one that an app hands in."""
+    return _visit(OF_THE_STORY + 1, now)
+
+
+def afternoon(now: datetime) -> list[Visit]:
+    """Those that wait for a network where the page is shown."""
+    return [_visit(number, now) for number in range(OF_THE_STORY + 2, len(_DAY) + 1)]
 
 
 def _visit(number: int, now: datetime) -> Visit:
@@ -77,3 +95,20 @@ def _visit(number: int, now: datetime) -> Visit:
     }
     person = f"{first_name} {last_name}"
     return Visit(number, title, person, data, signature(number, mime_type), mime_type)
+
+
+def reference_list() -> bytes:
+    """What companies, sites and rules of the day are called, as `fieldsync reference import` reads it."""
+    companies = {12: "Hôtel Bellevue", 31: "Clinique Saint-Roch", 8: "Entrepôt Nord", 55: "Lycée Voltaire"}
+    companies |= {73: "Observatoire du Pic"}
+    places = ("Bâtiment principal", "Annexe", "Parking")
+    rules = ("Extincteurs", "Détection incendie", "Éclairage de sécurité", "Portes coupe-feu", "Désenfumage")
+    lines = ["type,id,name,company_id"]
+    lines += [f"company,{number},{name}," for number, name in companies.items()]
+    lines += [
+        f"site,{company * 10 + number},{name} ({place}),{company}"
+        for company, name in companies.items()
+        for number, place in enumerate(places)
+    ]
+    lines += [f"rule,{number},{name}," for number, name in enumerate(rules, 1)]
+    return "\n".join(lines).encode() + b"\n"

@@ -6,6 +6,9 @@ import hashlib
 import io
 import json
 import os
+import pty
+import re
+import select
 import signal
 import subprocess
 import sys
@@ -69,10 +72,10 @@ def test_demo_proves_itself_in_a_hostile_environment(tmp_path: Path, scratch: Pa
     summary = json.loads(ended.stdout.splitlines()[-1])
     duration_s = summary.pop("duration_s")
     assert summary == {
-        "captured": 10,
-        "delivered": 9,
-        "records_at_server": 9,
-        "signatures_verified": 9,
+        "captured": 11,
+        "delivered": 10,
+        "records_at_server": 10,
+        "signatures_verified": 10,
         "duplicates": 0,
         "lost": 0,
         "needs_action": 1,
@@ -80,6 +83,8 @@ def test_demo_proves_itself_in_a_hostile_environment(tmp_path: Path, scratch: Pa
     assert 0 < duration_s < WITHIN_S
     assert "got SIGKILL while it was sending" in told
     assert "companyId 4077 is not a customer" in told
+    assert "durable while the network is off" in told
+    assert "GET /v1/events told: pending, sending" in told
     assert "NOT OK" not in told
     assert "\x1b" not in told
     assert not theirs.exists()
@@ -87,22 +92,41 @@ def test_demo_proves_itself_in_a_hostile_environment(tmp_path: Path, scratch: Pa
     assert not any(scratch.iterdir())
 
 
-def test_demo_on_a_terminal_is_skipped_through_with_enter(scratch: Path) -> None:
-    spawn = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-    ended = subprocess.run(
-        [sys.executable, "-c", spawn, *COMMAND],
-        env=os.environ | {"TERM": "xterm-256color", "TMPDIR": str(scratch), "COLUMNS": "90", "LINES": "40"},
-        input=b"\n" * 100,
-        capture_output=True,
-        timeout=WITHIN_S,
-        check=False,
+@needs_proc
+def test_demo_on_a_terminal_leaves_the_page_open_until_ctrl_c(scratch: Path) -> None:
+    """The story is skipped through with Enter; then the page is there, and Ctrl-C ends all of it well."""
+    mark = uuid4().hex
+    screen, terminal = pty.openpty()
+    process = subprocess.Popen(
+        COMMAND,
+        env=os.environ | {"TERM": "xterm-256color", "TMPDIR": str(scratch), "COLUMNS": "90", "MARK": mark},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
     )
-
-    shown = ended.stdout.decode()
-    assert ended.returncode == 0, shown
-    assert "\x1b[" in shown
-    assert "delivered with its signature" in shown
-    assert "Nothing lost, nothing doubled." in shown
+    os.close(terminal)
+    os.write(screen, b"\n" * 100)
+    shown = b""
+    try:
+        while b"Ctrl-C ends the demo" not in shown:
+            assert select.select([screen], [], [], WITHIN_S)[0], shown.decode()
+            shown += os.read(screen, 65_536)
+        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+        link = re.search(r"technician: (http://127\.0\.0\.1:\d+/open/[\w-]+)\r?\n", text)
+        assert link, text
+        assert httpx.get(link[1], trust_env=False).status_code == 200
+        assert re.search(r"ops: http://127\.0\.0\.1:\d+/open/", text)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(WITHIN_S) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(screen)
+    assert b"\x1b[" in shown
+    assert "delivered with its signature" in text
+    assert "Nothing lost, nothing doubled." in text
+    assert gone(mark, scratch)
 
 
 # What it leaves behind.

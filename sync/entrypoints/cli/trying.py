@@ -7,8 +7,8 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -19,7 +19,10 @@ from sync.entrypoints.exits import Exit
 from sync.entrypoints.failures import Failed
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sync.demo.comparison import Compared
+    from sync.demo.story import Stage
     from sync.demo.telling import Teller
 
 # The product sends over plain http to these alone.
@@ -116,33 +119,44 @@ def _announce(facts: dict[str, Any], *, as_json: bool) -> None:
 
 @click.command()
 @click.option("--script", is_flag=True, help="Plain lines, nothing moves, nobody is waited for.")
+@click.option("--open", "opens", is_flag=True, help="Open the technician's page in the browser.")
 @click.option("--keep", is_flag=True, help="Leave the scratch folder for a look afterwards.")
 @click.option("--json", "as_json", is_flag=True, help="End stdout with one JSON object: the result.")
 @click.pass_obj
-def demo(debug: bool, script: bool, keep: bool, as_json: bool) -> None:
+def demo(debug: bool, script: bool, opens: bool, keep: bool, as_json: bool) -> None:
     """The whole story on a sandbox: no network, a power cut in the middle, everything arrives by itself.
 
+    Then the page stays open to try it by hand, until Ctrl-C; with --script or --json the end of the story is the end.
     Exit code 0 only if nothing was lost or doubled and every byte is the one that was captured.
     """
     with reported(as_json=as_json, debug=debug), interruptible():
         started_s = time.monotonic()
-        found = _demo(script=script, keep=keep)
-        if as_json:
-            print_json({**found.to_json(), "duration_s": round(time.monotonic() - started_s, 3)})
-        else:
-            say(_sentence(found))
+
+        def told(found: Compared) -> None:
+            if as_json:
+                print_json({**found.to_json(), "duration_s": round(time.monotonic() - started_s, 3)})
+            else:
+                say(_sentence(found))
+            sys.stdout.flush()
+
+        found = _demo(told, script=script, page=not (script or as_json), opens=opens, keep=keep)
     sys.exit(Exit.OK if found.good else Exit.UNEXPECTED)
 
 
-def _demo(*, script: bool, keep: bool) -> Compared:
+def _demo(told: Callable[[Compared], None], *, script: bool, page: bool, opens: bool, keep: bool) -> Compared:
     from datetime import UTC, datetime
 
     from sync.demo.children import DemoBroken
     from sync.demo.story import play, staged
 
+    now = datetime.now(UTC)
     try:
-        with _teller(script) as teller, staged(teller, keep=keep, now=datetime.now(UTC)) as stage:
-            return play(stage)
+        with _teller(script) as teller, staged(teller, keep=keep, now=now) as stage:
+            found = play(stage)
+            told(found)
+            if page and found.good:
+                _show_page(stage, now=now, opens=opens)
+            return found
     except DemoBroken as broken:
         raise Failed(
             Exit.UNEXPECTED,
@@ -150,6 +164,14 @@ def _demo(*, script: bool, keep: bool) -> Compared:
             f"the demo could not go on: {broken}",
             next_command="fieldsync demo",
         ) from broken
+
+
+def _show_page(stage: Stage, *, now: datetime, opens: bool) -> None:
+    """Until somebody ends it, which is how it is meant to end."""
+    from sync.demo.page import show
+
+    with suppress(KeyboardInterrupt):
+        show(stage, now=now, opens=opens)
 
 
 @contextmanager
