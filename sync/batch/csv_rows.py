@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -56,7 +57,7 @@ def _row(record: Record, names: list[str], default_kind: str) -> Row:
         return Row(record.line, (record.problem,), id=by_name.get("id", "").strip() or None)
     given: dict[str, Any] = {name: text for name in TEXT_KEYS if (text := by_name.pop(name, "").strip())}
     given["data"] = _data(given.get("kind", default_kind), by_name)
-    return row_of(record.line, given)
+    return replace(row_of(record.line, given), from_cells=True)
 
 
 def _data(kind: str, cells: dict[str, str]) -> dict[str, Any]:

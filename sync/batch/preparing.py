@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from sync.batch.columns import columns_of
 from sync.batch.identity import entry_of_content, entry_of_row
 from sync.batch.images import ImageFolder
 from sync.batch.names import Names, Reference
@@ -70,6 +71,8 @@ def prepare(
         problems.append(Problem("$.kind", unknown.code, str(unknown)))
     except InputRefused as refusal:
         problems += _besides(problems, refusal.problems)
+        if row.from_cells:
+            problems = [_with_columns(each, given.kind) for each in problems]
     if problems or checked is None:
         raise InputRefused(problems)
     id = checked.id or entry_of_content(checked.digest)
@@ -81,6 +84,20 @@ def _besides(known: list[Problem], found: tuple[Problem, ...]) -> list[Problem]:
     paths = {each.path for each in known}
     consequences = {"signature_missing": "$.signature", "target_missing": "$.target"}
     return [each for each in found if consequences.get(each.code) not in paths]
+
+
+def _with_columns(problem: Problem, kind: str) -> Problem:
+    """Whoever reads "provider is missing" looks for a column of that name, and there is none."""
+    field = problem.path.removeprefix("$.")
+    if problem.code != "missing" or not problem.path.startswith("$."):
+        return problem
+    columns = [name for name in columns_of(kind) if name.startswith(f"{field}.")]
+    if not columns:
+        return problem
+    message = (
+        f"{field} is missing: all of its columns are empty. Fill in at least one of {', '.join(columns)}."
+    )
+    return replace(problem, message=message)
 
 
 def _target(row: Row, names: Names, parents: list[Reference], problems: list[Problem]) -> str | None:

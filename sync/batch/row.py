@@ -32,6 +32,7 @@ class Row:
     target: str | None = None
     after: str | None = None
     owner: str | None = None
+    from_cells: bool = False  # then a field that has fields of its own is not one column, but several
 
 
 def row_of(line: int, given: Mapping[str, Any]) -> Row:
@@ -56,7 +57,8 @@ def row_of(line: int, given: Mapping[str, Any]) -> Row:
         )
     if problems:
         return Row(line, tuple(problems), id=texts.get("id"))
-    return Row(line, (), data, **texts)
+    kind, id, signature, target, after, owner = (texts.get(key) for key in TEXT_KEYS)
+    return Row(line, (), data, kind, id, signature, target, after, owner)
 
 
 def _text(key: str, value: object) -> str | Problem:

@@ -100,6 +100,9 @@ BATCH: Final[Mapping[str, str]] = {
     "Known here: {}; the fields of the request go into data.": (
         "Connus ici : {} ; les champs de la demande vont dans data."
     ),
+    "{} is missing: all of its columns are empty. Fill in at least one of {}.": (
+        "{} manque : toutes ses colonnes sont vides. Remplissez au moins l'une de celles-ci : {}."
+    ),
     'data is missing. Put the fields of the request into it: {"data": {"companyId": 1, ...}}.': (
         'data manque. Mettez-y les champs de la demande : {"data": {"companyId": 1, ...}}.'
     ),

@@ -362,3 +362,13 @@ def test_bar_is_for_terminals_alone(tablet: Tablet) -> None:
     assert b"\x1b[" in drawn
     assert b"reading" in drawn
     assert shown.stdout == b"300 rows: 0 captured, 300 captured before, 0 refused\n"
+
+
+def test_field_that_is_several_columns_is_missing_by_their_names(tablet: Tablet) -> None:
+    """There is no column `provider` that anybody could fill in."""
+    text = "signature,companyId,siteIds,ruleIds,provider.firstName\n1.png,1,1,2,\n"
+    file = tablet.file("day.csv", text.encode())
+    summary(tablet, file, code=2)
+    (reject,) = rejects(file)
+    assert (reject["field"], reject["code"]) == ("provider", "missing")
+    assert "provider.firstName, provider.lastName" in reject["reason"]
