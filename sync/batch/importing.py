@@ -19,7 +19,7 @@ from sync.batch.dry_run import DryRun
 from sync.batch.images import ImageFolder
 from sync.batch.names import Names
 from sync.batch.preparing import Defaults, Prepared, prepare
-from sync.batch.rejects import Rejects
+from sync.batch.rejects import Takes
 from sync.batch.row import Row
 from sync.batch.tally import Tally
 from sync.capture import Captured, ImageLimits, capture_in
@@ -66,7 +66,7 @@ class Import:
     """One import into `database`. `tally` is true at any moment, also when `run` was left by an exception."""
 
     def __init__(
-        self, database: Database, rejects: Rejects, images: ImageFolder, rules: Rules, clock: Clock
+        self, database: Database, rejects: Takes, images: ImageFolder, rules: Rules, clock: Clock
     ) -> None:
         self.tally = Tally()
         self._database = database

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
 import stat
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from errno import EEXIST
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, Protocol
 
 from sync.batch.errors import RejectsLost
 from sync.errors import InputRefused, Problem, shown
@@ -24,6 +25,32 @@ _HEADER: Final = (",".join(COLUMNS) + "\r\n").encode()
 # A spreadsheet would run a cell that begins like this.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _OPTION: Final = re.compile(r"--(signature|target|after|id|owner)\b")
+
+
+class Takes(Protocol):
+    """Who is told of refused rows."""
+
+    def add(self, line: int, id: str | None, problems: tuple[Problem, ...]) -> None:
+        """Raises: RejectsLost."""
+
+
+class JsonRejects:
+    """Writes JSON objects into `stream`, one a line and problem; their fields are the columns of the file.
+
+    Nothing is put in front of what a spreadsheet would run: no spreadsheet reads it.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def add(self, line: int, id: str | None, problems: tuple[Problem, ...]) -> None:
+        """Raises: RejectsLost, such as for a full disk."""
+        try:
+            for each in problems:
+                cells = (line, id, field_of(each.path), each.code, told(each.message))
+                self._stream.write(json.dumps(dict(zip(COLUMNS, cells, strict=True))).encode() + b"\n")
+        except OSError as error:
+            raise RejectsLost(f"the rejects cannot be written ({error.strerror or error})") from None
 
 
 class Rejects:

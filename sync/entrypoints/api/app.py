@@ -7,8 +7,12 @@ from fastapi import Depends, FastAPI
 from sync.entrypoints.api import (
     capturing,
     events,
+    health,
     history,
+    importing,
+    metrics,
     receipts,
+    reference,
     repairing,
     seeing,
     signing_in,
@@ -30,6 +34,8 @@ _ROUTERS = (
     repairing.router,
     steering.router,
     signing_in.router,
+    importing.router,
+    reference.router,
     events.router,
     history.router,
 )
@@ -50,6 +56,8 @@ def create_app(desk: Desk) -> FastAPI:
     add_answers(app)
     for router in _ROUTERS:
         app.include_router(router, prefix="/v1", dependencies=[Depends(only_known)])
+    for router in (health.router, metrics.router):
+        app.include_router(router, dependencies=[Depends(only_known)])
     add_page(app)
     app.include_router(entering.router)
     app.add_middleware(Guard, desk=desk, stranger=entering.stranger)

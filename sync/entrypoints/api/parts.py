@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import SpooledTemporaryFile, gettempdir
 from typing import IO, TYPE_CHECKING, Final
@@ -24,11 +24,15 @@ _IN_MEMORY: Final = 256 * 1024
 
 @dataclass(slots=True)
 class Part:
-    """`name` is the field, `filename` what the sender calls the file, "" for none. Read `file` from its beginning."""
+    """`name` is the field, `filename` what the sender calls the file, "" for none; it is never a name of ours.
 
+    `path` is where it lies, if a folder was given for that, and `file` is closed then.
+    """
+
+    file: IO[bytes]
+    path: Path = Path()
     name: str = ""
     filename: str = ""
-    file: IO[bytes] = field(default_factory=lambda: SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115
 
     def bytes(self) -> bytes:
         self.file.seek(0)
@@ -36,13 +40,17 @@ class Part:
 
 
 @contextmanager
-def read_parts(body: IO[bytes], boundary: str, *, most: int) -> Iterator[list[Part]]:
-    """The parts in their order, at most `most` of them. Their files are gone when the block has ended.
+def read_parts(
+    body: IO[bytes], boundary: str, *, most: int, into: Path | None = None
+) -> Iterator[list[Part]]:
+    """The parts in their order, at most `most` of them; many are written into the folder `into`.
+
+    Without a folder their files are gone when the block has ended.
 
     Raises:
         InputRefused: it is broken, or there are more.
     """
-    reading = _Reading(most)
+    reading = _Reading(most, into)
     try:
         _parse(reading, body, boundary)
         yield reading.parts
@@ -65,17 +73,16 @@ def _parse(reading: _Reading, body: IO[bytes], boundary: str) -> None:
         ) from None
     if not reading.ended:
         raise _refused("broken_multipart", "The body ends in the middle of a part.")
-    for part in reading.parts:
-        part.file.seek(0)
 
 
 class _Reading:
     """Takes what the parser finds, in pieces."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, into: Path | None) -> None:
         self.parts: list[Part] = []
         self.ended = False
         self._most = most
+        self._into = into
         self._name, self._value = io.BytesIO(), io.BytesIO()
         self._headers: dict[bytes, bytes] = {}
 
@@ -83,6 +90,7 @@ class _Reading:
         return {
             "on_part_begin": self._begin,
             "on_part_data": self._data,
+            "on_part_end": self._part_end,
             "on_header_field": self._header_field,
             "on_header_value": self._header_value,
             "on_header_end": self._header_end,
@@ -93,7 +101,11 @@ class _Reading:
     def _begin(self) -> None:
         if len(self.parts) == self._most:
             raise _refused("too_many_parts", f"The body has more than {self._most} parts.")
-        self.parts.append(Part())
+        if self._into is None:
+            self.parts.append(Part(SpooledTemporaryFile(max_size=_IN_MEMORY)))  # noqa: SIM115
+        else:
+            path = self._into / str(len(self.parts))
+            self.parts.append(Part(path.open("wb"), path))
         self._headers = {}
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
@@ -117,6 +129,10 @@ class _Reading:
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         self.parts[-1].file.write(data[start:end])
+
+    def _part_end(self) -> None:
+        if self._into is not None:
+            self.parts[-1].file.close()
 
     def _end(self) -> None:
         self.ended = True

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from sync.bundle.sealed_file import Lock
     from sync.bundle.taking import TakenIn
 
-_MAGIC: Final = b"fieldsync-bundle/"
 _SHOWN: Final = 20
 _EXPORT_HELP: Final = "fieldsync export --help"
 _IMPORT_HELP: Final = "fieldsync import --help"
@@ -43,18 +42,6 @@ class Secret(NamedTuple):
     @property
     def given(self) -> int:
         return bool(self.passphrase_file) + self.passphrase_stdin + bool(self.key_file)
-
-
-def is_bundle(path: Path) -> bool:
-    """Whether the file begins as a bundle does; False as well where it cannot be read."""
-    try:
-        # Opening a pipe would wait for somebody who writes to it.
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
-            return file.read(len(_MAGIC)) == _MAGIC
-    except (OSError, ValueError):
-        return False
 
 
 def secret_options(command: _Command) -> _Command:

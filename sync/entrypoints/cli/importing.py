@@ -9,16 +9,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
-from sync.entrypoints.cli.bundling import Secret, import_bundle, is_bundle, secret_options
+from sync.bundle.kind import is_bundle
+from sync.entrypoints import batches
+from sync.entrypoints.cli.bundling import Secret, import_bundle, secret_options
 from sync.entrypoints.cli.output import plain, print_json, reported
 from sync.entrypoints.cli.saying import say
 from sync.entrypoints.exits import Exit
-from sync.entrypoints.failures import Failed, explained
-from sync.errors import InputRefused
+from sync.entrypoints.failures import Failed
 
 if TYPE_CHECKING:
     from sync.batch.importing import Import
@@ -26,12 +27,6 @@ if TYPE_CHECKING:
     from sync.batch.row import Row
     from sync.batch.source import Source
     from sync.batch.tally import Tally
-
-_HELP = "fieldsync import --help"
-_AGAIN = "Then import the same file again: what is stored is not stored twice."
-
-
-_KIND: Final = "unplanned-preventive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +49,7 @@ class _Order:
 @click.option(
     "--kind",
     metavar="KIND",
-    help=f"Of rows that name none; else {_KIND}.",
+    help=f"Of rows that name none; else {batches.KIND}.",
 )
 @click.option(
     "--owner",
@@ -96,7 +91,7 @@ def import_file(
                     Exit.REFUSED,
                     "usage",
                     "a bundle has its images and kinds inside, and no rejects",
-                    next_command=_HELP,
+                    next_command=batches.HELP,
                 )
             import_bundle(file, secret, owner=owner, dry_run=dry_run, as_json=as_json)
             return
@@ -105,10 +100,10 @@ def import_file(
                 Exit.REFUSED,
                 "not_a_bundle",
                 f"{file} is not a bundle, and needs no secret",
-                next_command=_HELP,
+                next_command=batches.HELP,
             )
         place = rejects or Path(f"{file}.rejects.csv")
-        order = _Order(file, images, kind or _KIND, owner, place, dry_run)
+        order = _Order(file, images, kind or batches.KIND, owner, place, dry_run)
         tally, written = _import(order, bar=not as_json and sys.stderr.isatty())
         if as_json:
             path = None if written is None else str(written)
@@ -128,8 +123,8 @@ def _import(order: _Order, *, bar: bool) -> tuple[Tally, Path | None]:
     from sync.batch.rejects import Rejects
     from sync.batch.source import Source
 
-    with _explained():
-        _check(order)
+    with batches.told_as_a_whole():
+        batches.check_defaults(order.kind, order.owner)
         with Source(order.file) as source:
             rows = source.rows(default_kind=order.kind)
             source.must_not_be(order.rejects)
@@ -144,49 +139,16 @@ def _import(order: _Order, *, bar: bool) -> tuple[Tally, Path | None]:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """What is wrong with the file as a whole, or with the command line."""
-    from sync.errors import UnknownKind
-
-    try:
-        yield
-    except InputRefused as refusal:
-        message = "nothing was stored: the file cannot be imported"
-        raise Failed(
-            Exit.REFUSED, refusal.code, message, problems=refusal.problems, next_command=_HELP
-        ) from None
-    except UnknownKind as unknown:
-        raise Failed(Exit.REFUSED, unknown.code, str(unknown), next_command=_HELP) from None
-
-
-def _check(order: _Order) -> None:
-    from sync.credentials import is_owner
-    from sync.errors import Problem
-    from sync.operations import by_kind
-
-    by_kind(order.kind)
-    if order.owner is not None and not is_owner(order.owner):
-        what = "--owner must be 1 to 100 bytes of printable text."
-        raise InputRefused([Problem("--owner", "owner_invalid", what)])
-
-
-@contextmanager
 def _begun(order: _Order, rejects: Rejects) -> Iterator[Import]:
     from config.settings import load
     from sync import app
     from sync.batch.images import ImageFolder
-    from sync.batch.importing import Import, Rules
-    from sync.batch.preparing import Defaults
+    from sync.batch.importing import Import
     from sync.clock import Clock
 
     images = ImageFolder(order.images or order.file.parent)
     settings = load()
-    rules = Rules(
-        limits=app.image_limits(settings),
-        defaults=Defaults(order.kind, order.owner or app.owner(settings)),
-        reserve_bytes=settings.storage.reserve_mib * 1024 * 1024,
-        dry_run=order.dry_run,
-    )
+    rules = batches.rules(settings, order.kind, order.owner, dry_run=order.dry_run)
     clock = Clock()
     with ExitStack() as stack:
         folder = settings.storage.dir
@@ -207,33 +169,8 @@ def _nothing_there(folder: Path) -> bool:
 
 def _run(work: Import, rows: Iterable[Row], source: Source, *, bar: bool) -> Failed | None:
     """Import the rows; why not all of them, where it ended early."""
-    from storage.errors import StorageProblem
-    from sync.batch.errors import RejectsLost, SourceLost
-
-    try:
-        with _stopping() as stopped, _bar(source, bar) as told:
-            work.run(rows, stopped=stopped, told=told)
-    except StorageProblem as problem:
-        known = explained(problem)
-        assert known is not None, "every storage problem has its exit code"
-        return _early(known.exit_code, known.code, known.message, work.tally, retryable=known.retryable)
-    except SourceLost as lost:
-        return _early(Exit.TEMPORARY, lost.code, str(lost), work.tally, retryable=True)
-    except RejectsLost as lost:
-        return _early(Exit.NOT_STORED, lost.code, str(lost), work.tally, retryable=True)
-    if stopped():
-        return _early(Exit.INTERRUPTED, "interrupted", "interrupted", work.tally, retryable=True)
-    if source.changed():
-        message = f"{source.name} was changed while it was read: wait until it is complete"
-        return _early(Exit.TEMPORARY, "file_changed", message, work.tally, retryable=True)
-    return None
-
-
-def _early(exit_code: Exit, code: str, message: str, tally: Tally, *, retryable: bool) -> Failed:
-    kept = tally.captured + tally.duplicates
-    how_far = f"up to line {tally.last_line}" if tally.last_line else "nothing was read"
-    message = f"{message}. {kept} rows are safe ({how_far}), {tally.captured} of them new. {_AGAIN}"
-    return Failed(exit_code, code, message, next_command="fieldsync status", retryable=retryable)
+    with _stopping() as stopped, _bar(source, bar) as told:
+        return batches.run(work, rows, source, stopped=stopped, told=told)
 
 
 def _finished(rejects: Rejects, tally: Tally, failed: Failed | None) -> Path | None:
@@ -242,7 +179,7 @@ def _finished(rejects: Rejects, tally: Tally, failed: Failed | None) -> Path | N
     try:
         written = rejects.finish()
     except RejectsLost as lost:
-        failed = failed or _early(Exit.NOT_STORED, lost.code, str(lost), tally, retryable=True)
+        failed = failed or batches.early(Exit.NOT_STORED, lost.code, str(lost), tally, retryable=True)
     if failed is not None:
         raise failed
     return written
