@@ -183,6 +183,7 @@ def capture_over_the_local_api(stage: Stage) -> None:
     teller.scene("An app on the tablet does the same, over the local API")
     api = device.local_api()
     backend.offline()
+    teller.fact(f"{backend.api_url} refuses connections again", good=backend.refuses())
     with api.listening() as changes:
         taken = device.capture_over_http(stage.visit_by_app, api)
         teller.fact(f"POST /v1/entries made {taken.id[-8:]} durable while the network is off")

@@ -1,4 +1,4 @@
-"""As a new technician: `fieldsync demo`, its link, an intervention signed without a network, and how it turns to sent."""
+"""As a new technician: `fieldsync demo`, its link, an intervention signed without a network, how it turns to sent."""
 
 from __future__ import annotations
 
