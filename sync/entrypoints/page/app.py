@@ -17,6 +17,7 @@ from sync.entrypoints.page import (
     technician,
 )
 from sync.entrypoints.page.assets import read_assets
+from sync.entrypoints.page.ops_charts import Charts
 from sync.entrypoints.page.rendering import environment
 
 _ROUTES: Final = (
@@ -29,5 +30,6 @@ def add_page(app: FastAPI) -> None:
     assets = read_assets()
     app.state.assets = assets
     app.state.templates = environment(assets)
+    app.state.ops_charts = Charts()
     for each in _ROUTES:
         app.include_router(each.router)

@@ -7,21 +7,19 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, Response
 
-from storage.samples import Sample
-from sync import chart, commands
+from sync import commands
 from sync.entrypoints import orders
 from sync.entrypoints.api.desk import Desk
 from sync.entrypoints.page.frame import PageRoute, facts
-from sync.entrypoints.page.ops_board import Board, board, samples_of
+from sync.entrypoints.page.ops_board import Board, board
+from sync.entrypoints.page.ops_charts import Charts
 from sync.entrypoints.page.ops_flash import Did
 from sync.entrypoints.page.ops_frame import Orders, Sees, TheDesk, Told, ops_page, see_other
 from sync.entrypoints.page.rendering import rendered
-from sync.sampled import Span
 from sync.visitor import Scope
 
 router: Final = APIRouter(include_in_schema=False, route_class=PageRoute)
 
-_SPANS: Final = {Span.DAY: 24 * 3600, Span.MONTH: 30 * 24 * 3600}
 _LONGEST_WHY: Final = 300
 
 
@@ -29,7 +27,8 @@ _LONGEST_WHY: Final = 300
 def show(request: Request, desk: TheDesk, visitor: Sees, did: str = "") -> Response:
     """Where everything stands."""
     told = Told(request, desk)
-    view, charts = _look(desk, told, charts=True)
+    view = _look(desk, told)
+    charts = [] if view.broken else _charts(request, desk, told)
     return ops_page(request, visitor, "ops/board.html", did=did, told=told, view=view, charts=charts)
 
 
@@ -37,9 +36,10 @@ def show(request: Request, desk: TheDesk, visitor: Sees, did: str = "") -> Respo
 def fragment(request: Request, desk: TheDesk, visitor: Sees) -> Response:
     """What changes on it, for whoever shows it already."""
     told = Told(request, desk)
-    view, _ = _look(desk, told, charts=False)
     can_order = visitor.may(Scope.CONTROL)
-    text = rendered(request.app, "ops/board_live.html", t=told.t, told=told, view=view, can_order=can_order)
+    text = rendered(
+        request.app, "ops/board_live.html", t=told.t, told=told, view=_look(desk, told), can_order=can_order
+    )
     return HTMLResponse(text)
 
 
@@ -47,32 +47,22 @@ def fragment(request: Request, desk: TheDesk, visitor: Sees) -> Response:
 def drawn(request: Request, desk: TheDesk, _: Sees) -> Response:
     """The charts alone; they have something new every five minutes."""
     told = Told(request, desk)
-    with desk.database.read() as transaction:
-        charts = _charts(told, samples_of(transaction, told, _SPANS[Span.MONTH]))
-    return HTMLResponse(rendered(request.app, "ops/charts.html", t=told.t, charts=charts))
+    return HTMLResponse(
+        rendered(request.app, "ops/charts.html", t=told.t, charts=_charts(request, desk, told))
+    )
 
 
-def _look(desk: Desk, told: Told, *, charts: bool) -> tuple[Board, list[str]]:
+def _look(desk: Desk, told: Told) -> Board:
     found = facts(desk)
     if found.broken is not None:
-        return board(found, None, told), []
+        return board(found, None, told)
     with desk.database.read() as transaction:
-        view = board(found, transaction, told)
-        kept = samples_of(transaction, told, _SPANS[Span.MONTH]) if charts else []
-    return view, _charts(told, kept) if charts else []
+        return board(found, transaction, told)
 
 
-def _charts(told: Told, kept: list[Sample]) -> list[str]:
-    """One for a day and one for a month, as SVG: made of figures and our own words alone."""
-    zone = told.now.astimezone().tzinfo
-    assert zone is not None, "an instant by the system's calendar has a zone"
-    now = int(told.now.timestamp() * 1000)
-    drawn = []
-    for span, length_s in _SPANS.items():
-        since = now - length_s * 1000
-        first = max((n for n, each in enumerate(kept) if each.at < since), default=0)
-        drawn.append(chart.svg(kept[first:], span, now=now, tz=zone, language=told.t.language))
-    return drawn
+def _charts(request: Request, desk: Desk, told: Told) -> list[str]:
+    charts: Charts = request.app.state.ops_charts
+    return charts.of(desk.database, told.now, told.t.language)
 
 
 @router.post("/ops/sync")

@@ -13,7 +13,6 @@ from typing import Any, Final
 from storage import control, samples
 from storage.database import Transaction
 from storage.queries import Reader
-from storage.samples import Sample
 from sync.entrypoints.page import ops_causes
 from sync.entrypoints.page.ops_causes import Held
 from sync.entrypoints.page.ops_figures import decimal, number, size, span
@@ -238,8 +237,3 @@ def _sentence(trouble: Trouble, told: Told) -> str:
 
 def _ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)
-
-
-def samples_of(transaction: Transaction, told: Told, span_s: float) -> list[Sample]:
-    """What a chart of the last `span_s` is drawn from."""
-    return samples.between(transaction, _ms(told.now) - int(span_s * 1000), _ms(told.now))

@@ -19,7 +19,7 @@ from sync.entrypoints.page.ops_frame import Told
 from sync.explain import explain_held
 
 # So many of the oldest are looked at for the first page, however many are held: each costs a look at what was said.
-AMONG: Final = 500
+AMONG: Final = 200
 EXAMPLES: Final = 3
 # Letting go alone cannot help these: the order would leave each of them alone.
 _ONE_BY_ONE: Final = frozenset({HANDED_OVER, "target_discarded", "parent_lost"})

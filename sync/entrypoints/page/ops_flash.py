@@ -41,10 +41,8 @@ class Did(NamedTuple):
 
 def of_resync(done: Resynced) -> Did:
     """What a resync did."""
-    return Did(
-        RESYNCED,
-        (done.hastened, done.released, done.requeued, len(done.skipped), len(done.taken_back), done.drain == "worker"),
-    )  # fmt: skip
+    counts = (done.hastened, done.released, done.requeued, len(done.skipped), len(done.taken_back))
+    return Did(RESYNCED, (*counts, int(done.drain == "worker")))
 
 
 def read(code: str | None) -> Did | None:
