@@ -41,8 +41,7 @@ class Home:
 
     tone: str
     icon: str
-    connection: str
-    summary: str
+    headline: str
     advice: str
     lists: Sequence[CardList]
 
@@ -75,11 +74,17 @@ def home_of(
     return Home(
         tone="offline" if online is False else "wait" if kept else "done",
         icon={True: "online", False: "offline", None: "device"}[online],
-        connection=t({True: "state.online", False: "state.offline", None: "state.unknown"}[online]),
-        summary=summary,
+        headline=_headline(online, summary, t),
         advice=t(_advice(kept=kept, online=online, paused=paused, sign_in=sign_in)),
         lists=lists,
     )
+
+
+def _headline(online: bool | None, summary: str, t: Wording) -> str:
+    """The connection and what is kept; where nobody has tried to connect yet, nothing is said about it."""
+    if online is None:
+        return summary[:1].upper() + summary[1:]
+    return f"{t('state.online' if online else 'state.offline')} - {summary}"
 
 
 def _advice(*, kept: int, online: bool | None, paused: bool, sign_in: bool) -> str:

@@ -3,8 +3,8 @@
 const WIDTH = 1200;
 const HEIGHT = 450;
 const UNITS = 10000; // the width of the pad
-const FINE = 26;
-const BROAD = 58;
+const FINE = 32;
+const BROAD = 66;
 const SMALLEST = 300; // what is smaller in both directions is a slip, not a signature
 const PEN_RULES_MS = 1500;
 

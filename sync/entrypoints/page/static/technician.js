@@ -21,11 +21,19 @@ if (live) follow(live);
 function follow(live) {
   const alarm = document.getElementById("alarm");
   let timer = 0;
+  let due = 0;
   let source;
   let busy = false;
   let again = false;
 
-  const soon = (ms = 150) => { clearTimeout(timer); timer = setTimeout(refresh, ms); };
+  // Never later than asked before: whatever keeps coming must not put it off for ever.
+  function soon(ms = 300) {
+    const at = Date.now() + ms;
+    if (timer && due <= at) return;
+    clearTimeout(timer);
+    due = at;
+    timer = setTimeout(() => { timer = 0; refresh(); }, ms);
+  }
 
   async function refresh() {
     if (busy) { again = true; return; }

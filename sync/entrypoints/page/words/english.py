@@ -28,7 +28,6 @@ WORDS: Final[Mapping[str, str]] = {
     # Home: the state at a glance
     "state.offline": "Offline",
     "state.online": "Online",
-    "state.unknown": "On this device",
     "state.kept.one": "{n} saved on this device",
     "state.kept.many": "{n} saved on this device",
     "state.sending.one": "{n} being sent",

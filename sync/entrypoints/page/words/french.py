@@ -28,7 +28,6 @@ WORDS: Final[Mapping[str, str]] = {
     # Home: the state at a glance
     "state.offline": "Hors ligne",
     "state.online": "En ligne",
-    "state.unknown": "Sur cet appareil",
     "state.kept.one": "{n} enregistrée sur cet appareil",
     "state.kept.many": "{n} enregistrées sur cet appareil",
     "state.sending.one": "{n} en cours d’envoi",
