@@ -399,7 +399,7 @@ def test_reader_without_the_scope_to_record_records_nothing(desk: Desk) -> None:
     [
         "<script>alert(1)</script>",
         '"><img src=x onerror=alert(1)>',
-        "{{ 7 * 7 }}",
+        "{{ 7777 * 7 }}",
         "\u202egnp.exe",
         "👩🏽‍🚒 Zoé",
         "' onfocus='alert(1)",
@@ -413,7 +413,7 @@ def test_hostile_names_are_only_ever_text(desk: Desk, page: TestClient, name: st
         assert "<script>alert" not in text
         assert not handlers(text), path
         assert "x" not in sources(text), path
-    assert "49" not in part(page.get("/").text, "list-to_send")
+    assert "54439" not in part(page.get("/").text, "list-to_send")
     assert name in words(page.get("/").text) or name in html.unescape(page.get("/").text)
     refused = page.post("/new", data=filled(str(uuid4()), first_name=name, site_ids=[name]))
     assert "<script>alert" not in refused.text
