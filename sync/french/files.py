@@ -79,8 +79,8 @@ FILES: Final[Mapping[str, str]] = {
         "attribuez-les à quelqu'un qui est connecté (fieldsync edit --from OWNER --owner NAME)"
     ),
     "nothing was handed over, and no file was made": ("rien n'a été remis, et aucun fichier n'a été créé"),
-    "there is nothing here that was never sent and has not left yet": (
-        "il n'y a rien ici qui n'ait jamais été envoyé et ne soit pas déjà parti"
+    "  there is nothing here that was never sent and has not left yet": (
+        "  il n'y a rien ici qui n'ait jamais été envoyé et ne soit pas déjà parti"
     ),
     "say where to: -o FILE": "dites où l'écrire : -o FILE",
     "this device has": "cet appareil",

@@ -57,12 +57,13 @@ LOOKING: Final[Mapping[str, str]] = {
     ),
     (
         "Where everything stands: what waits and why, and what needs a person.\n\nWith --check the "
-        "exit code is 8 when the database cannot be used, 4 when a sign-in is needed, 3 when entries "
-        "need a\nperson, 5 when they wait for the network or the queue is paused, else 0."
+        "exit code is 8 when the database cannot be used or a setting is misspelt, 4 when a sign-in is\n"
+        "needed, 3 when entries need a person, 5 when they wait for the network or the queue is paused, "
+        "else 0."
     ): (
         "Où en est l'ensemble : ce qui attend et pourquoi, et ce qui demande l'action de "
         "quelqu'un.\n\nAvec --check, le code de sortie est 8 quand la base de données ne peut pas "
-        "servir, 4 quand une connexion au compte est nécessaire, 3 quand des saisies attendent "
+        "servir ou qu'un réglage est mal écrit, 4 quand une connexion au compte est nécessaire, 3 quand des saisies attendent "
         "l'action de quelqu'un, 5 quand elles attendent le réseau ou que l'envoi est suspendu, sinon "
         "0."
     ),
