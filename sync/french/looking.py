@@ -63,7 +63,8 @@ LOOKING: Final[Mapping[str, str]] = {
     ): (
         "Où en est l'ensemble : ce qui attend et pourquoi, et ce qui demande l'action de "
         "quelqu'un.\n\nAvec --check, le code de sortie est 8 quand la base de données ne peut pas "
-        "servir ou qu'un réglage est mal écrit, 4 quand une connexion au compte est nécessaire, 3 quand des saisies attendent "
+        "servir ou qu'un réglage est mal écrit, "
+        "4 quand une connexion au compte est nécessaire, 3 quand des saisies attendent "
         "l'action de quelqu'un, 5 quand elles attendent le réseau ou que l'envoi est suspendu, sinon "
         "0."
     ),
