@@ -6,6 +6,7 @@ What others wrote was cleaned of secrets when it was kept, and is cleaned once m
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,8 @@ from sync.entrypoints.page.ops_figures import decimal
 from sync.entrypoints.page.ops_frame import Told
 from sync.explain import reason_words
 
+# A line break stands between values only: in a text it is written as two characters.
+_NUMBERS: Final = re.compile(r"\[\n\s+((?:-?[0-9][0-9.eE+-]*,\n\s+)*-?[0-9][0-9.eE+-]*)\n\s+\]")
 _PERSON: Final = "person"
 _GOOD: Final = frozenset({"Accepted", "Uploaded", "Found"})
 _BAD: Final = frozenset({"Rejected", "LocalFault"})
@@ -37,8 +40,12 @@ class Happening:
 
 
 def pretty(document: Any) -> str:
-    """JSON for people."""
-    return json.dumps(document, ensure_ascii=False, indent=2)
+    """JSON for people: lists of numbers on one line."""
+    return _NUMBERS.sub(_on_one_line, json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    return f"[{' '.join(found[1].split())}]"
 
 
 def timeline(document: Mapping[str, Any], told: Told) -> list[Happening]:
@@ -93,7 +100,9 @@ def _tried(each: Mapping[str, Any], edit: Mapping[str, Any] | None, told: Told) 
         when=told.at(each["started_at"]),
         title=f"{t(known) if t.has(known) else step}{t('colon')} {said}",
         code=" ".join(filter(None, (step, outcome, reason))),
-        why=reason_words(reason, language=told.explained_in).what if reason and step != _PERSON else "",
+        why=reason_words(reason, language=told.explained_in).what
+        if reason and step != _PERSON and outcome not in _GOOD
+        else "",
         detail=each["detail"] or "",
         facts=facts,
         paths=() if edit is None else edit["paths"],
