@@ -91,6 +91,7 @@ BATCH: Final[Mapping[str, str]] = {
     ),
     "The file of rejects {} cannot be made ({}).": ("Le fichier des refus {} ne peut pas être créé ({})."),
     "it is not a path that can exist": "ce n'est pas un chemin qui peut exister",
+    "the rejects cannot be written ({})": "les refus ne peuvent pas être écrits ({})",
     "the rejects cannot be written to {} ({})": "les refus ne peuvent pas être écrits dans {} ({})",
     "the same file is being imported by somebody else": (
         "le même fichier est en cours d'import par quelqu'un d'autre"

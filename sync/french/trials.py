@@ -76,12 +76,15 @@ TRIALS: Final[Mapping[str, str]] = {
     ),
     "The comparison FAILED.": "La comparaison a ÉCHOUÉ.",
     "The same seed gives the same keys and tokens.": "La même graine donne les mêmes clés et jetons.",
-    "The whole story on a sandbox: no network, a power cut in the middle, everything arrives by itself.\n\nExit code "
-    "0 only if nothing was lost or doubled and every byte is the one that was captured.": (
+    "The whole story on a sandbox: no network, a power cut in the middle, everything arrives by itself.\n\nThen the "
+    "page stays open to try it by hand, until Ctrl-C; with --script or --json the end of the story is the end.\nExit "
+    "code 0 only if nothing was lost or doubled and every byte is the one that was captured.": (
         "Toute l'histoire sur un bac à sable : pas de réseau, une coupure de courant au milieu, tout arrive tout "
-        "seul.\n\nCode de sortie 0 seulement si rien n'a été perdu ni doublé et si chaque octet est celui qui a été "
-        "saisi."
+        "seul.\n\nEnsuite, la page reste ouverte pour essayer à la main, jusqu'à Ctrl-C ; avec --script ou --json, la "
+        "fin de l'histoire est la fin. Code de sortie 0 seulement si rien n'a été perdu ni doublé et si chaque octet "
+        "est celui qui a été saisi."
     ),
+    "Open the technician's page in the browser.": "Ouvrir la page du technicien dans le navigateur.",
     "Where to listen: 127.0.0.1 or localhost.": "Où écouter : 127.0.0.1 ou localhost.",
     "the demo could not go on: {}": "la démonstration n'a pas pu continuer : {}",
     "the sandbox cannot listen on {} with the ports {} and {} ({}); 0 takes a free one": (

@@ -25,6 +25,7 @@ from sync.entrypoints.page.ops_story import pretty, timeline
 from sync.errors import Problem
 from sync.explain import explain
 from sync.revising import Wanted
+from sync.translation import translate
 from sync.visitor import Visitor
 
 router: Final = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -209,6 +210,8 @@ def _text(refused: Refused | None, document: Mapping[str, Any]) -> str:
 def _problems(failed: Failed, told: Told) -> list[Problem]:
     """With a sentence in the visitor's language, where there is one for the code."""
     return [
-        Problem(each.path, each.code, told.t(key)) if told.t.has(key := f"ops.problem.{each.code}") else each
+        Problem(each.path, each.code, told.t(key))
+        if told.t.has(key := f"ops.problem.{each.code}")
+        else Problem(each.path, each.code, translate(each.message, told.t.language))
         for each in failed.problems
     ]
