@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from functools import cache
+from typing import Any
+
 from fastapi import Depends, FastAPI
 
 from sync.entrypoints.api import (
@@ -11,6 +15,7 @@ from sync.entrypoints.api import (
     history,
     importing,
     metrics,
+    reading_docs,
     receipts,
     reference,
     repairing,
@@ -20,6 +25,7 @@ from sync.entrypoints.api import (
 )
 from sync.entrypoints.api.answers import add_answers
 from sync.entrypoints.api.asking import only_known
+from sync.entrypoints.api.describing import described, text_of
 from sync.entrypoints.api.desk import Desk
 from sync.entrypoints.api.feed import Feed
 from sync.entrypoints.api.guarding import Guard
@@ -27,7 +33,7 @@ from sync.entrypoints.page import entering
 from sync.entrypoints.page.app import add_page
 from sync.version import VERSION
 
-_ROUTERS = (
+_BELOW_V1 = (
     capturing.router,
     seeing.router,
     receipts.router,
@@ -39,10 +45,12 @@ _ROUTERS = (
     events.router,
     history.router,
 )
+_BESIDE = (health.router, metrics.router)
+API = (*_BELOW_V1, *_BESIDE)
 
 
-def create_app(desk: Desk) -> FastAPI:
-    """Everything that is served on this machine. The API's own pages of FastAPI are off: they load from elsewhere."""
+def bare_app() -> FastAPI:
+    """The API without anything behind it: what is described. FastAPI's own pages are off: they load from elsewhere."""
     app = FastAPI(
         title="fieldsync local API",
         version=VERSION,
@@ -50,15 +58,34 @@ def create_app(desk: Desk) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
+    for router in _BELOW_V1:
+        app.include_router(router, prefix="/v1", dependencies=[Depends(only_known)])
+    for router in _BESIDE:
+        app.include_router(router, dependencies=[Depends(only_known)])
+    return app
+
+
+@cache
+def description() -> dict[str, Any]:
+    """The OpenAPI document, the same for every outbox."""
+    return described(bare_app(), API)
+
+
+def create_app(desk: Desk) -> FastAPI:
+    """Everything that is served on this machine."""
+    app = bare_app()
+    app.openapi = description  # type: ignore[method-assign]
     app.state.desk = desk
     app.state.feed = Feed(desk.database, lambda: seeing.status(desk))
     add_answers(app)
-    for router in _ROUTERS:
-        app.include_router(router, prefix="/v1", dependencies=[Depends(only_known)])
-    for router in (health.router, metrics.router):
-        app.include_router(router, dependencies=[Depends(only_known)])
     add_page(app)
+    app.include_router(reading_docs.router)
     app.include_router(entering.router)
     app.add_middleware(Guard, desk=desk, stranger=entering.stranger)
     return app
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text_of(description()))

@@ -29,12 +29,12 @@ class Capture(Asked):
     """One intervention as it is handed in. `data` is read by the front door itself, as the bytes that came."""
 
     kind: str
-    data: Any
+    data: Any = Field(json_schema_extra={"type": "object"}, description="The body of the API.")
     id: str | None = None
     target: str | None = None
     after: str | None = None
     owner: str | None = None
-    signature: str | None = Field(default=None, repr=False)
+    signature: str | None = Field(default=None, repr=False, description="The image as base64.")
 
 
 def largest(settings: Settings) -> int:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
@@ -28,7 +29,7 @@ _KNOWN: Final = frozenset(ENGLISH.reasons) | frozenset(SENTENCES)
 _OTHER: Final = "other"
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 def metrics(desk: TheDesk, visitor: Annotated[Visitor, Depends(may(Scope.READ))]) -> Response:
     """Numbers in the text format of Prometheus."""
     demand_everyone(visitor)

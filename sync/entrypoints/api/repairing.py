@@ -88,9 +88,13 @@ def own_entry(desk: Desk, visitor: Visitor, id: str) -> str:
 class Edit(Asked):
     """What it says from now on: at single places, or as a whole; or whose it is."""
 
-    set: Any = None
+    set: Any = Field(
+        default=None,
+        json_schema_extra={"type": "object"},
+        description="JSON values by path, such as siteIds[0].",
+    )
     unset: list[str] = Field(default_factory=list)
-    data: Any = None
+    data: Any = Field(default=None, json_schema_extra={"type": "object"}, description="A whole new body.")
     target: str | None = None
     owner: str | None = None
     dry_run: bool = False

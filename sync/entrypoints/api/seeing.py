@@ -39,6 +39,7 @@ Reading = Annotated[Visitor, Depends(may(Scope.READ))]
 Id = Annotated[str, Path(max_length=200, description="The id of an entry, or an end of it that is unique.")]
 
 _SAFE_NAME: Final = re.compile(r"[^A-Za-z0-9._-]")
+_IMAGES: Final = ("image/png", "image/jpeg")
 MOST_LISTED: Final = 1000
 
 
@@ -145,7 +146,13 @@ def entry(desk: TheDesk, visitor: Reading, id: Id) -> dict[str, Any]:
         return show_document(told, explain(told, reader.control(), desk.clock.now()))
 
 
-@router.get("/entries/{id}/signature")
+@router.get(
+    "/entries/{id}/signature",
+    response_class=Response,
+    responses={
+        200: {"content": {type: {"schema": {"type": "string", "format": "binary"}} for type in _IMAGES}}
+    },
+)
 def signature(desk: TheDesk, visitor: Reading, id: Id) -> Response:
     """The image as it was captured."""
     with looking(desk) as reader:
