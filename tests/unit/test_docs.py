@@ -23,6 +23,7 @@ from sync.version import VERSION
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 RUNBOOK = ROOT / "docs" / "operations.md"
+PROGRAMS = ROOT / "docs" / "programs.md"
 DEPENDENCIES = ROOT / "docs" / "adr" / "0001-dependencies.md"
 
 # The settings that others rely on, wherever they are explained.
@@ -124,6 +125,22 @@ def test_diagram_of_states_is_the_transition_table() -> None:
 def test_every_command_is_in_the_readme() -> None:
     table = " ".join(cell for row in rows(README, "command") for cell in code_in(row[0]))
     assert set(re.findall(r"fieldsync ([a-z]+)", table)) == set(COMMANDS)
+
+
+ROUTE = re.compile(r"(GET|POST|PUT) (/[\w/{}.]+)")
+
+
+@pytest.mark.parametrize(
+    ("path", "heading"), [(README, "route"), (PROGRAMS, "route")], ids=["README.md", "programs.md"]
+)
+def test_routes_that_are_told_are_those_of_the_local_api(path: Path, heading: str) -> None:
+    from sync.entrypoints.api.app import description
+
+    told = ROUTE.findall(" ".join(code for row in rows(path, heading) for code in code_in(row[0])))
+    known = {
+        (method.upper(), route) for route, methods in description()["paths"].items() for method in methods
+    }
+    assert sorted(told) == sorted(known | {("GET", "/openapi.json"), ("GET", "/docs")})
 
 
 def _code(path: Path) -> Iterator[str]:
