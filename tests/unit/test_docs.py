@@ -197,7 +197,15 @@ def test_documented_defaults_are_those_of_the_model() -> None:
 def test_no_document_names_a_variable_that_does_not_exist() -> None:
     known = {variable(key) for key, _ in known_settings()} | {CONFIG_VARIABLE}
     for path in [*documents(), ROOT / "Dockerfile", ROOT / "config" / "fieldsync.service"]:
-        assert set(_VARIABLE.findall(text(path))) <= known, path
+        named = {each for each in _VARIABLE.findall(text(path)) if not each.startswith("FIELDSYNC_TEST_")}
+        assert named <= known, path
+
+
+def test_every_variable_of_the_tests_that_a_document_names_is_read_by_them() -> None:
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    for path in documents():
+        for named in re.findall(r"FIELDSYNC_TEST_[A-Z]+", text(path)):
+            assert f'"{named}"' in code, (path, named)
 
 
 def test_runbook_explains_every_reason() -> None:
