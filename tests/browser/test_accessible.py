@@ -104,7 +104,7 @@ _TARGETS = """(least) => {
 }"""
 
 
-_LOST = """() => {
+LOST = """() => {
     const lost = [];
     const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
     if (wide > 1) {
@@ -136,7 +136,7 @@ def test_every_page_is_for_everybody(open_window: OpenWindow, device: ServedDevi
         window.shot(f"technician-{name}")
         wrong = [*faults_by_axe(window.page), *window.page.evaluate(_TARGETS, TARGET_PX)]
         window.page.evaluate("document.documentElement.style.fontSize = '200%'")
-        wrong += [f"at 200 %: {each}" for each in window.page.evaluate(_LOST)]
+        wrong += [f"at 200 %: {each}" for each in window.page.evaluate(LOST)]
         window.page.evaluate("document.documentElement.style.fontSize = ''")
         if wrong:
             found[name] = wrong
