@@ -72,7 +72,10 @@ class Guard:
         target = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
         refusal = refuse(scope["method"], target, headers, self._desk.allowed)
         if refusal is not None:
-            return answer_of(Failed(Exit.REFUSED, refusal.code, refusal.message))
+            answer = answer_of(Failed(Exit.REFUSED, refusal.code, refusal.message))
+            if answer.status_code == 405:
+                answer.headers["allow"] = ", ".join(sorted(METHODS))
+            return answer
         path: str = scope["path"]
         if path not in OPEN and not path.startswith(OPEN_BELOW):
             visitor = self._known(headers)
