@@ -480,3 +480,23 @@ def test_number_of_statements_does_not_grow_with_the_entries(
 
     assert few > 0
     assert len(statements(desk, page, path)) == few
+
+
+@pytest.mark.parametrize("path", ["/ops", "/ops/entries", "/ops/entries?state=dead", "/ops/entries?q=4711"])
+def test_pages_read_entries_through_an_index_and_never_sort_them(
+    desk: Desk, stock: Stock, page: Any, path: str
+) -> None:
+    asked = [sql for sql in statements(desk, page, path) if " entry " in sql and "SELECT" in sql]
+
+    plans = {sql: [row[3] for row in stock.all(f"EXPLAIN QUERY PLAN {sql}")] for sql in asked}
+
+    assert plans
+    # The newest of all are the last rows of the table itself: that walk ends with the page.
+    walks = {"SCAN e"} if path == "/ops/entries" else set()
+    for sql, steps in plans.items():
+        wrong = [
+            each for each in steps if each.startswith("SCAN") and "INDEX" not in each and each not in walks
+        ]
+        assert wrong == [], sql
+        # What one entry said before is sorted by its number: a handful.
+        assert len([each for each in steps if "TEMP B-TREE" in each]) <= sql.count("FROM revision"), sql

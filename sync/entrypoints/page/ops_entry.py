@@ -198,6 +198,7 @@ def _page(
         problems=() if refused is None else _problems(refused.failed, told),
         text=_text(refused, document),
         pretty=pretty,
+        translate=translate,
     )
 
 
