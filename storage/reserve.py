@@ -42,11 +42,15 @@ def _set_aside(folder: StorageFolder, size_bytes: int) -> bool:
         try:
             _allocate(descriptor, size_bytes)
         except OSError:
-            draft.unlink()
+            draft.unlink(missing_ok=True)
             return False
         finally:
             os.close(descriptor)
-        draft.replace(folder.reserve)
+        try:
+            draft.replace(folder.reserve)
+        except FileNotFoundError:
+            # Somebody else set the same draft aside meanwhile.
+            return folder.reserve.exists()
     except OSError:
         return False
     return True

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from storage import reserve
 from storage.errors import StorageFull
 from storage.folder import StorageFolder
 from storage.reserve import keep_reserve, release_reserve
@@ -39,6 +40,24 @@ def test_reserve_that_is_there_is_left_alone(folder: StorageFolder) -> None:
     before = folder.reserve.stat()
     keep_reserve(folder, 2 * MIB)
     assert folder.reserve.stat() == before
+
+
+def test_two_who_set_it_aside_at_once_both_find_it(
+    folder: StorageFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two captures of one moment: no one of them may be told that the disk is full."""
+    allocate = reserve._allocate
+    others: list[StorageFolder] = [folder]
+
+    def let_another_be_first(descriptor: int, size_bytes: int) -> None:
+        allocate(descriptor, size_bytes)
+        if others:
+            keep_reserve(others.pop(), size_bytes)
+
+    monkeypatch.setattr(reserve, "_allocate", let_another_be_first)
+    keep_reserve(folder, MIB)
+    assert [path.name for path in folder.root.iterdir()] == ["fieldsync.reserve"]
+    assert folder.reserve.stat().st_size == MIB
 
 
 def test_size_of_nothing_switches_it_off(folder: StorageFolder) -> None:
