@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -153,14 +154,26 @@ class Database:
             connection.execute(f"PRAGMA busy_timeout = {int(driver.BUSY_TIMEOUT_S * 1000)}").fetchall()
 
     def save_room(self) -> None:
-        """The disk is full: move the log into the database, and keep it short from now on."""
-        self._log_pages = driver.SHORT_LOG_PAGES
-        with suppress(IndexError):
-            while True:
-                self._idle.pop().close()
-        # As far as there is room: what lies in pages that are there already needs none.
-        with suppress(StorageProblem):
+        """The disk is full: move the log into the database, and keep it short from now on.
+
+        Not where there is no room for all of it: a checkpoint that stops midway keeps the log, and has spent what the
+        next writes need. The last connection that is closed makes one too.
+        """
+        with suppress(StorageProblem, OSError):
+            if self._growth_by_checkpoint() > shutil.disk_usage(self.folder.root).free:
+                return
+            self._log_pages = driver.SHORT_LOG_PAGES
+            with suppress(IndexError):
+                while True:
+                    self._idle.pop().close()
             self.checkpoint()
+
+    def _growth_by_checkpoint(self) -> int:
+        """Bytes that the database file takes when all of the log is moved into it."""
+        with self.read() as transaction:
+            (pages,) = transaction.cursor.execute("PRAGMA page_count").fetchone()
+            (page_bytes,) = transaction.cursor.execute("PRAGMA page_size").fetchone()
+        return int(pages * page_bytes) - self.folder.database.stat().st_size
 
     def backup(self, target: Any) -> None:
         """Copy the whole database, consistently, into the open driver connection `target`."""
