@@ -139,6 +139,8 @@ def test_keyboard_alone_is_enough(open_window: OpenWindow, device: ServedDevice)
     window = open_window(DESKTOP)
     let_in(window, device)
     page = window.page
+    # The browser is told to hand choosers over with the first who listens, and answers that in its own time.
+    page.on("filechooser", lambda _: None)
     page.goto(f"{device.url}/")
     _tab_to(page, "[data-testid=new]")
     page.keyboard.press("Enter")

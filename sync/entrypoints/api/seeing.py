@@ -36,7 +36,15 @@ router = APIRouter(tags=["see"])
 State = Literal["pending", "sending", "in_doubt", "accepted", "done", "parked", "dead", "discarded"]
 TheDesk = Annotated[Desk, Depends(the_desk)]
 Reading = Annotated[Visitor, Depends(may(Scope.READ))]
-Id = Annotated[str, Path(max_length=200, description="The id of an entry, or an end of it that is unique.")]
+Id = Annotated[
+    str,
+    Path(
+        max_length=200,
+        description="The id of an entry, or an end of it that is unique.",
+        # Told, and not asked for: another id is one that no entry has.
+        json_schema_extra={"pattern": "^[0-9A-Za-z-]+$"},
+    ),
+]
 
 _SAFE_NAME: Final = re.compile(r"[^A-Za-z0-9._-]")
 _IMAGES: Final = ("image/png", "image/jpeg")
