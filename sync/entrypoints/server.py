@@ -129,6 +129,7 @@ class LocalServer:
         from sync.entrypoints.api.app import create_app
         from sync.entrypoints.api.desk import Desk
         from sync.entrypoints.api.refusing import Allowed, own_names
+        from sync.entrypoints.lines import Line
 
         web = self._settings.web
         allowed = Allowed.of(own_names(web.host, web.allowed_hosts), listening.getsockname()[1])
@@ -137,7 +138,7 @@ class LocalServer:
         self._feed = app.state.feed
         config = uvicorn.Config(
             app,
-            http="h11",  # says what a request looks like in one place only, whatever else is installed
+            http=Line,  # h11: says what a request looks like in one place only, whatever else is installed
             ws="none",
             lifespan="on",
             log_config=None,

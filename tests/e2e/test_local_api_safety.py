@@ -30,8 +30,10 @@ from storage.database import Database
 from storage.folder import StorageFolder
 from sync import app, events
 from sync.clock import Clock
+from sync.entrypoints import orders
 from sync.entrypoints import server as serving
 from sync.entrypoints.api.app import create_app
+from sync.entrypoints.lines import MOST_LINES, Line
 from sync.entrypoints.server import LocalServer
 from sync.local_access import Address, LocalAccess
 from sync.sandbox.server import Sandbox
@@ -166,6 +168,60 @@ def test_headers_without_end_are_not_kept(served: Served) -> None:
     answer = talk(served.url, endless.encode())
     assert not answer or status(answer) == 400
     assert httpx.get(f"{served.url}/v1/status", headers=served.token).status_code == 200
+
+
+def test_connections_that_say_nothing_leave_the_worker_its_open_files(served: Served) -> None:
+    """Somebody without a token holds every connection that there is to have, and the tablet stops to deliver."""
+    host, _, port = served.url.removeprefix("http://").rpartition(":")
+    lines = [socket.create_connection((host, int(port)), timeout=20) for _ in range(MOST_LINES + 60)]
+    try:
+        for line in lines[:10]:
+            with suppress(ConnectionError):
+                line.sendall(b"GET /v1/sta")
+        eventually(lambda: sum(map(_is_cut, lines)) >= 60)
+        assert httpx.get(f"{served.url}/v1/status", headers=served.token).status_code == 200
+        assert not _is_cut(lines[-1]), "those that came last are not the ones that make room"
+    finally:
+        for line in lines:
+            line.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /v1/sta"])
+@pytest.mark.parametrize("answered", [False, True])
+def test_connection_that_asks_nothing_whole_is_ended(
+    served: Served, monkeypatch: pytest.MonkeyPatch, said: bytes, answered: bool
+) -> None:
+    monkeypatch.setattr(Line, "silent_s", 0.3)
+    host, _, port = served.url.removeprefix("http://").rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as line:
+        if answered:
+            line.sendall(f"GET /healthz HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            assert status(line.recv(65536)) == 200
+        line.sendall(said)
+        # It comes as an end or a reset; without one, what reads here waits for its twenty seconds and fails.
+        with suppress(ConnectionError):
+            while line.recv(65536):
+                pass
+
+
+def test_answer_that_takes_its_time_is_not_cut(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Line, "silent_s", 0.3)
+    with httpx.stream("GET", f"{served.url}/v1/events", headers=served.token, timeout=20) as stream:
+        lines = stream.iter_lines()
+        assert any(line == "event: status" for line in lines)
+        threading.Event().wait(3 * Line.silent_s)
+        orders.pause(served.database, Clock(), "lunch")
+        assert any('"lunch"' in line for line in lines)
+
+
+def _is_cut(line: socket.socket) -> bool:
+    line.setblocking(False)
+    try:
+        return line.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def test_wrong_token_and_missing_scope_are_told_apart(served: Served) -> None:

@@ -45,7 +45,7 @@ HOMES = {
     "rich": ("sync.entrypoints.cli", "sync.demo"),
     "fastapi": ("sync.entrypoints.api", "sync.entrypoints.page", "sync.entrypoints.server", "sync.sandbox"),
     "starlette": ("sync.entrypoints.api", "sync.entrypoints.page", "sync.sandbox"),
-    "uvicorn": ("sync.entrypoints.server", "sync.sandbox"),
+    "uvicorn": ("sync.entrypoints.server", "sync.entrypoints.lines", "sync.sandbox"),
     "itsdangerous": ("sync.local_access",),
     "jinja2": ("sync.entrypoints.page",),
     "prometheus_client": ("sync.entrypoints.api",),
