@@ -19,7 +19,7 @@ OTHER_COMPANY: Final = "site_of_other_company"
 
 
 def unlisted(transaction: Transaction, payload: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
-    """Warnings about a stored `payload`: `{"code", "message", "path", "ids"}`, one a field; empty where all is known.
+    """Warnings about a stored `payload`: `{"code", "message", "path", "type", "ids"}`, for each field and code.
 
     Nothing is said of a type that the list has no line of. Raises: UnknownKind.
     """
@@ -52,7 +52,7 @@ def _warnings(
         type, ids = named[name]
         if missing := [id for id in ids if id not in lines]:
             message = f"{_called(type, missing)} not in the reference list; check the number."
-            yield _warning(NOT_LISTED, name, missing, message)
+            yield _warning(NOT_LISTED, name, type, missing, message)
         if not companies:
             continue
         foreign = [
@@ -62,7 +62,7 @@ def _warnings(
         ]
         if foreign:
             message = f"{_called(type, foreign)} of another company in the reference list; check the number."
-            yield _warning(OTHER_COMPANY, name, foreign, message)
+            yield _warning(OTHER_COMPANY, name, type, foreign, message)
 
 
 def _called(type: str, ids: list[int]) -> str:
@@ -70,5 +70,5 @@ def _called(type: str, ids: list[int]) -> str:
     return f"{type} {ids[0]} is" if len(ids) == 1 else f"{plural} {', '.join(map(str, ids))} are"
 
 
-def _warning(code: str, name: str, ids: list[int], message: str) -> dict[str, Any]:
-    return {"code": code, "message": message, "path": f"$.{name}", "ids": ids}
+def _warning(code: str, name: str, type: str, ids: list[int], message: str) -> dict[str, Any]:
+    return {"code": code, "message": message, "path": f"$.{name}", "type": type, "ids": ids}

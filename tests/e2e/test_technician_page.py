@@ -324,6 +324,14 @@ def test_number_that_is_not_in_the_list_is_taken_with_a_word(desk: Desk, page: T
     assert said(desk, id)["payload"]["siteIds"] == [12, 99]
 
 
+def test_every_number_that_the_list_does_not_know_so_is_told(desk: Desk, page: TestClient) -> None:
+    with_list(desk, *LIST)
+    id = recorded(page, company_id="7", site_ids=["15", "99"], rule_ids=["4"])
+    saved = part(page.get(f"/?saved={id}").text, "saved")
+    assert "Site 99, Règle 4. Pas dans la liste" in saved
+    assert "École Jules-Ferry. Un autre client" in saved
+
+
 def test_list_and_number_that_differ_are_refused(desk: Desk, page: TestClient) -> None:
     with_list(desk, *LIST)
     form = filled(form_id(page.get("/new").text), company_id=["7", "8"])
@@ -378,6 +386,15 @@ def test_technician_sees_their_own_entries_alone(desk: Desk, page: TestClient) -
     assert page.post(f"/entries/{other}/fix", data=filled(other)).status_code == 404
     assert part(page.get("/").text, "last-line") == "Tout est parti. Vous pouvez éteindre."
     assert "Maximilien" in browser(desk, OPS).get("/").text
+
+
+def test_session_of_nobody_sees_what_it_records_on_a_device_that_has_an_owner(tmp_path: Path) -> None:
+    """The link was opened before the device was given its owner."""
+    with desk_in(tmp_path, API__OWNER="zoe") as desk:
+        nobody = browser(desk, technician(None))
+        id = recorded(nobody)
+        assert nobody.get(f"/entries/{id}").status_code == 200
+        assert browser(desk, technician("zoe")).get(f"/entries/{id}").status_code == 404
 
 
 def test_foreign_page_reads_the_same_as_one_that_never_was(desk: Desk, page: TestClient) -> None:

@@ -53,8 +53,8 @@ def choices(
     )
 
 
-def unlisted(reader: Reader, name: str, chosen: Collection[str]) -> list[str]:
-    """What was typed and is not in the list, as it was typed."""
+def typed_beside(reader: Reader, name: str, chosen: Collection[str]) -> list[str]:
+    """What was typed and cannot be chosen, as it was typed."""
     known = listed.names(reader.each, TYPE_OF[name], _numbers(chosen))
     return [each for each in chosen if next(iter(_numbers([each])), None) not in known]
 

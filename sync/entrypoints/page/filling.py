@@ -9,7 +9,7 @@ from typing import Any
 from storage import owned
 from storage.queries import Reader
 from sync.entrypoints.api.desk import Desk
-from sync.entrypoints.page.choices import TYPE_OF, choices, unlisted
+from sync.entrypoints.page.choices import TYPE_OF, choices, typed_beside
 from sync.entrypoints.page.filled import Form, Wrong
 from sync.entrypoints.page.form import typed_of
 from sync.entrypoints.page.naming import types_listed
@@ -44,7 +44,7 @@ def offered(desk: Desk, form: Form) -> Form:
             for name in names
         }
         free = {
-            name: ", ".join(unlisted(reader, name, ids) if name in names else ids)
+            name: ", ".join(typed_beside(reader, name, ids) if name in names else ids)
             for name, ids in chosen.items()
         }
     return replace(form, offered=lists, typed_free=free)

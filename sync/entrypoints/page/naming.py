@@ -28,15 +28,6 @@ class Names:
         """The names of all that a body names of this type, in its order."""
         return [self.of(type, id) for id in _ids(payload, type)]
 
-    def unlisted(self, payload: Mapping[str, Any], has_list: Iterable[str]) -> list[str]:
-        """What the list does not have, of the types that it has any of."""
-        return [
-            self.t(type, id=id)
-            for type in has_list
-            for id in _ids(payload, type)
-            if (type, id) not in self.known
-        ]
-
 
 def names_in(reader: Reader, payloads: Iterable[Mapping[str, Any]], t: Wording) -> Names:
     """The names of everything that these bodies speak of."""

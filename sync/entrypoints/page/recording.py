@@ -96,7 +96,7 @@ def record(request: Request, desk: TheDesk, visitor: Records, posted: IsSent) ->
     if posted.look:
         return _new_page(request, desk, visitor, form)
     try:
-        captured = orders.capture(desk.settings, desk.database, desk.clock, _input(desk, posted, visitor))
+        captured = orders.capture_as(visitor, desk.settings, desk.database, desk.clock, _input(desk, posted))
     except InputRefused as refusal:
         return _new_page(
             request, desk, visitor, replace(form, problems=wrongs(refusal.problems, t)), status=422
@@ -183,15 +183,13 @@ def _not_fixed(
     return entry_page(request, desk, visitor, found, form=form, notice=notice, status=409)
 
 
-def _input(desk: Desk, posted: Sent, visitor: Visitor) -> Input:
+def _input(desk: Desk, posted: Sent) -> Input:
     """What the front door is given.
 
     Raises: InputRefused: with what only a form knows, and everything else that can be told of the rest.
     """
     body = body_of(posted.typed, None)
-    given = Input(
-        OPERATION.kind, body.encoded(), posted.image, id=posted.typed.id or None, owner=visitor.owner
-    )
+    given = Input(OPERATION.kind, body.encoded(), posted.image, id=posted.typed.id or None)
     if not body.problems:
         return given
     known = {field_of(each.path) for each in body.problems}

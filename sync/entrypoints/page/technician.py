@@ -26,12 +26,13 @@ from sync.entrypoints.page.frame import (
     words_for,
 )
 from sync.entrypoints.page.home import MOST_SHOWN, SENT, SENT_SHOWN, SHOWN, TO_FIX, TO_SEND, Home, home_of
-from sync.entrypoints.page.naming import names_in, types_listed
+from sync.entrypoints.page.naming import names_in
 from sync.entrypoints.page.rendering import rendered
 from sync.entrypoints.page.showing import card_now, entry_page, found_entry
 from sync.entrypoints.page.wording import Wording
 from sync.gate import Host, Mode
 from sync.last_line import last_line
+from sync.unlisted import NOT_LISTED, OTHER_COMPANY, unlisted
 from sync.visitor import Scope, Visitor
 
 router: Final = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -140,7 +141,9 @@ def _saved(desk: Desk, visitor: Visitor, t: Wording, id: str) -> dict[str, str] 
     except HTTPException:
         return None
     with desk.database.read() as transaction:
-        reader = Reader(transaction.cursor)
-        names = names_in(reader, [found["payload"]], t)
-        unlisted = names.unlisted(found["payload"], types_listed(reader))
-    return {"id": found["id"], "unlisted": ", ".join(unlisted)}
+        names = names_in(Reader(transaction.cursor), [found["payload"]], t)
+        warnings = unlisted(transaction, found["payload"], found["kind"])
+    told: dict[str, list[str]] = {NOT_LISTED: [], OTHER_COMPANY: []}
+    for each in warnings:
+        told[each["code"]] += [names.of(each["type"], id) for id in each["ids"]]
+    return {"id": found["id"], **{code: ", ".join(called) for code, called in told.items()}}
