@@ -48,6 +48,11 @@ def form_id(text: str) -> str:
     return str(found)
 
 
+def mark(text: str) -> str:
+    (found,) = re.findall(r'name="whose" value="([^"]+)"', text)
+    return str(found)
+
+
 def filled(id: str, **changes: Any) -> dict[str, Any]:
     return {
         "id": id,
@@ -156,6 +161,30 @@ def test_form_that_is_sent_twice_makes_one_entry(desk: Desk, page: TestClient) -
     answers = [page.post("/new", data=form, files=signed()) for _ in range(2)]
     assert [each.status_code for each in answers] == [303, 303]
     assert answers[0].headers["location"] == answers[1].headers["location"]
+    assert count(desk) == 1
+
+
+def test_form_of_one_person_is_not_saved_as_anothers_unasked(desk: Desk, page: TestClient) -> None:
+    """Zoe fills in the form, Max opens his link in another tab of the same tablet, and then somebody presses Save."""
+    form = filled(form_id(page.get("/new").text)) | {"whose": mark(page.get("/new").text)}
+    other = browser(desk, MAX)
+    answer = other.post("/new", data=form, files=signed())
+    assert answer.status_code == 409
+    assert count(desk) == 0
+    assert "Quelqu’un d’autre a ouvert fieldsync ici entre-temps" in words(answer.text)
+    assert "Extincteurs vérifiés" in answer.text, "what was typed is still there"
+    assert form_id(answer.text) == form["id"]
+    again = other.post("/new", data=form | {"whose": mark(answer.text)}, files=signed())
+    assert again.status_code == 303
+    assert said(desk, form["id"])["owner"] == "max"
+
+
+def test_what_somebody_else_saved_is_never_said_to_be_saved_as_ones_own(desk: Desk, page: TestClient) -> None:
+    id = recorded(page)
+    answer = browser(desk, MAX).post("/new", data=filled(id), files=signed())
+    assert answer.status_code == 409
+    assert form_id(answer.text) != id
+    assert f"/entries/{id}" not in answer.text
     assert count(desk) == 1
 
 

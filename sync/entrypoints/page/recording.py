@@ -27,7 +27,7 @@ from sync.entrypoints.page.choices import TYPE_OF, choices
 from sync.entrypoints.page.filled import Form, Notice, wrongs
 from sync.entrypoints.page.filling import offered
 from sync.entrypoints.page.form import Typed, blank, body_of, field_of, typed_from
-from sync.entrypoints.page.frame import PageRoute, page, words_for
+from sync.entrypoints.page.frame import PageRoute, owner_mark, page, words_for
 from sync.entrypoints.page.rendering import rendered
 from sync.entrypoints.page.showing import entry_page, found_entry
 from sync.entrypoints.page.standing import can_be_changed
@@ -48,12 +48,13 @@ _MOST_FIELDS: Final = 2000
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A form as it came in. `image` None: none was chosen."""
+    """A form as it came in. `image` None: none was chosen; `whose`: the mark of the person whom it was opened for."""
 
     typed: Typed
     image: bytes | None
     searches: Mapping[str, str]
     look: bool
+    whose: str
 
 
 async def sent(request: Request) -> Sent:
@@ -75,6 +76,7 @@ async def sent(request: Request) -> Sent:
         image=image or None,
         searches={name.removesuffix("_find"): value for name, value in texts if name.endswith("_find")},
         look=("look", "1") in texts,
+        whose=dict(texts).get("whose", ""),
     )
 
 
@@ -95,6 +97,10 @@ def record(request: Request, desk: TheDesk, visitor: Records, posted: IsSent) ->
     t = words_for(request)
     if posted.look:
         return _new_page(request, desk, visitor, form)
+    if posted.whose not in ("", owner_mark(visitor)):
+        # Somebody else was let in since: it would be sent in their name, and its author would not find it again.
+        notice = Notice("warn", t("notice.other_person.title"), t("notice.other_person.text"))
+        return _new_page(request, desk, visitor, replace(form, notice=notice), status=409)
     try:
         captured = orders.capture_as(visitor, desk.settings, desk.database, desk.clock, _input(desk, posted))
     except InputRefused as refusal:

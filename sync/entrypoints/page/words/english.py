@@ -197,6 +197,12 @@ WORDS: Final[Mapping[str, str]] = {
         "If not, there is nothing to do."
     ),
     "notice.conflict.see": "See the one that is saved",
+    "notice.other_person.title": "Somebody else has opened fieldsync here since",
+    "notice.other_person.text": (
+        "This page was opened by another person, so nothing is saved yet. If this intervention is yours, press Save "
+        "again: it will be saved as yours. If not, leave this page open until its author has opened fieldsync again, "
+        "and let them save it."
+    ),
     "notice.not_stored.title": "Not saved yet",
     "notice.not_stored.full": (
         "There is no room left on this device. Do not close this page: nothing that you see is lost. "

@@ -201,6 +201,12 @@ WORDS: Final[Mapping[str, str]] = {
         "appuyez encore sur Enregistrer. Sinon, il n’y a rien à faire."
     ),
     "notice.conflict.see": "Voir celle qui est enregistrée",
+    "notice.other_person.title": "Quelqu’un d’autre a ouvert fieldsync ici entre-temps",
+    "notice.other_person.text": (
+        "Cette page a été ouverte par une autre personne : rien n’est encore enregistré. Si cette intervention est la "
+        "vôtre, appuyez encore sur Enregistrer : elle le sera à votre nom. Sinon, laissez cette page ouverte jusqu’à "
+        "ce que son auteur ait rouvert fieldsync, et laissez-le l’enregistrer."
+    ),
     "notice.not_stored.title": "Pas encore enregistré",
     "notice.not_stored.full": (
         "Il n’y a plus de place sur cet appareil. Ne fermez pas cette page : rien de ce que vous voyez n’est perdu. "
