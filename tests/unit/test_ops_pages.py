@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
+from tzlocal import reload_localzone
 
 from storage.lifecycle import FINAL, State
 from storage.queries import Narrowed
 from sync.commands import Resynced
-from sync.entrypoints.page import ops_filter, ops_flash
+from sync.entrypoints.page import ops_charts, ops_filter, ops_flash
+from sync.entrypoints.page.ops_charts import calendar
 from sync.entrypoints.page.ops_figures import number, size, span
 from sync.entrypoints.page.ops_filter import Asked
 from sync.entrypoints.page.ops_flash import Did
@@ -169,3 +174,37 @@ def test_state_that_can_be_left_is_offered_something() -> None:
     for state in set(State) - FINAL:
         stage = "pending" if state in (State.PARKED, State.DEAD) else None
         assert options(story(str(state), stage=stage), NOW).discard
+
+
+# The calendar of the charts
+
+
+@pytest.fixture
+def in_paris(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A device whose calendar is that of Paris."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Paris")
+        time.tzset()
+        reload_localzone()
+        yield
+    time.tzset()
+    reload_localzone()
+
+
+@pytest.mark.usefixtures("in_paris")
+def test_charts_know_the_days_from_before_summer_time() -> None:
+    """A month is looked back on: the days before the change began an hour later."""
+    zone = calendar(datetime(2026, 4, 10, 12, tzinfo=UTC))
+    assert [datetime(2026, month, 10, tzinfo=zone).utcoffset() for month in (3, 4)] == [
+        timedelta(hours=1),
+        timedelta(hours=2),
+    ]
+
+
+@pytest.mark.usefixtures("in_paris")
+def test_device_without_a_calendar_has_its_difference_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_is_here() -> None:
+        raise ZoneInfoNotFoundError("two files name two zones")
+
+    monkeypatch.setattr(ops_charts, "get_localzone", none_is_here)
+    assert calendar(NOW).utcoffset(NOW) == timedelta(hours=1)

@@ -5,8 +5,11 @@ No sample is younger, and a month of them costs more to draw than everything els
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Final
+from zoneinfo import ZoneInfoNotFoundError
+
+from tzlocal import get_localzone
 
 from storage import samples
 from storage.database import Database
@@ -26,8 +29,7 @@ class Charts:
 
     def of(self, database: Database, now: datetime, language: str) -> list[str]:
         """One for a day and one for a month, as SVG: made of figures and our own words alone."""
-        zone = now.astimezone().tzinfo
-        assert zone is not None, "an instant by the system's calendar has a zone"
+        zone = calendar(now)
         now_ms = int(now.timestamp() * 1000)
         with database.read() as transaction:
             # The last ones are part of the name: a first sample shows at once.
@@ -43,6 +45,16 @@ class Charts:
         # What was drawn before these five minutes is asked for by nobody any more.
         self._drawn = {old: svg for old, svg in self._drawn.items() if old[0] == key[0]} | {key: drawn}
         return drawn
+
+
+def calendar(now: datetime) -> tzinfo:
+    """The calendar of this device. Where it has none that can be read: its difference to UTC at this moment."""
+    try:
+        return get_localzone()
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        zone = now.astimezone().tzinfo
+        assert zone is not None, "an instant by the system's calendar has a zone"
+        return zone
 
 
 def _since(kept: list[Sample], since: int) -> list[Sample]:
