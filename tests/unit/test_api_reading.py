@@ -152,3 +152,13 @@ def test_database_that_was_removed_is_told(tmp_path: Path, path: str) -> None:
         assert answer.json()["level"] == "broken"
     else:
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "database_missing")
+
+
+def test_status_names_no_other_owner(desk: Desk) -> None:
+    everybody = program(desk, OPS).get("/v1/status").json()
+    assert {"ann", "bob"} <= {each["owner"] for each in everybody["auth"]}
+    told = program(desk, ANN).get("/v1/status")
+    assert "bob" not in told.text
+    assert [each["owner"] for each in told.json()["auth"]] == ["ann"]
+    assert told.json()["counts"] == everybody["counts"]
+    assert len(told.json()["problems"]) == len(everybody["problems"])

@@ -78,7 +78,7 @@ def create_app(desk: Desk) -> FastAPI:
     app = bare_app()
     app.openapi = description  # type: ignore[method-assign]
     app.state.desk = desk
-    app.state.feed = Feed(desk.database, lambda: seeing.status(desk))
+    app.state.feed = Feed(desk.database, lambda: seeing.standing(desk))
     add_answers(app)
     add_page(app)
     app.include_router(reading_docs.router)

@@ -48,6 +48,7 @@ Id = Annotated[
 
 _SAFE_NAME: Final = re.compile(r"[^A-Za-z0-9._-]")
 _IMAGES: Final = ("image/png", "image/jpeg")
+_SIGN_IN: Final = "fieldsync auth set"
 MOST_LISTED: Final = 1000
 
 
@@ -64,11 +65,29 @@ def looking(desk: Desk) -> Iterator[Reader]:
         yield reader
 
 
-@router.get("/status", dependencies=[Depends(may(Scope.READ))])
-def status(desk: TheDesk) -> dict[str, Any]:
-    """Where everything stands: the document of `fieldsync status --json`."""
+@router.get("/status")
+def status(desk: TheDesk, visitor: Reading) -> dict[str, Any]:
+    """Where everything stands: the document of `fieldsync status --json`; of other owners the numbers alone."""
+    told = standing(desk)
+    if visitor.everyone:
+        return told
+    return told | {
+        "auth": [each for each in told["auth"] if visitor.sees(each["owner"])],
+        "problems": [
+            each | {"next_command": _SIGN_IN} if _names(each) else each for each in told["problems"]
+        ],
+    }
+
+
+def standing(desk: Desk) -> dict[str, Any]:
+    """The document of `fieldsync status --json`, with the names of all owners."""
     tokens = composition.credentials(desk.settings, desk.clock)
     return conclude(look(desk.database.folder, tokens, desk.clock.now())).document
+
+
+def _names(problem: dict[str, Any]) -> bool:
+    """Whether what it asks for names somebody."""
+    return str(problem["next_command"]).startswith(f"{_SIGN_IN} --owner ")
 
 
 @router.get("/entries")
