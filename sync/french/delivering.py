@@ -180,6 +180,9 @@ DELIVERING: Final[Mapping[str, str]] = {
         "il vaut jusqu'à fieldsync open --revoke ; gardez-le où seul son programme peut le lire"
     ),
     "it works once, within ten minutes": "il sert une seule fois, pendant dix minutes",
+    "the key could be read by others: there is a new one, and every token, link and session has ended": (
+        "d’autres pouvaient lire la clé : il y en a une nouvelle, et chaque jeton, lien et session a pris fin"
+    ),
     "no worker runs on this device, and the page is served by it": (
         "aucun service d'envoi ne tourne sur cet appareil, et c'est lui qui sert la page"
     ),

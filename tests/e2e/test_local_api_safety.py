@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
 import signal
 import socket
@@ -606,3 +607,24 @@ def test_open_says_what_is_missing(device: Device) -> None:
         "fieldsync run",
         True,
     )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="who may read a file is told in modes")
+def test_open_lets_in_again_where_others_could_read_the_key(
+    device: Device, started: Callable[[], subprocess.Popen[bytes]]
+) -> None:
+    """The folder was copied back from a backup that kept no modes, while the worker ran."""
+    started()
+    eventually((device.storage / "web" / "address").exists)
+    key = device.storage / "web" / "key"
+    before = key.read_bytes()
+    key.chmod(0o644)
+    ended = device.run("open", "--no-browser")
+    assert ended.returncode == 0, ended.stderr
+    assert "the key could be read by others" in ended.stderr
+    assert key.read_bytes() != before
+    link = ended.stdout.strip()
+    origin = link.partition("/open/")[0]
+    assert httpx.post(link, headers={"Origin": origin}).status_code == 303
+    again = device.run("open", "--no-browser")
+    assert "the key could be read by others" not in again.stderr

@@ -133,6 +133,15 @@ def test_parts_that_have_no_place_are_named(desk: Desk) -> None:
     assert [each["code"] for each in twice.json()["error"]["problems"]] == ["image_name_invalid"]
 
 
+@pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a"), ("a", "a/b/c")])
+def test_image_in_the_place_of_a_folder_is_named_and_no_trouble_of_the_disk(
+    desk: Desk, names: tuple[str, str]
+) -> None:
+    answer = sent(desk, row(), *((name, b"") for name in names))
+    assert answer.status_code == 422, answer.text
+    assert [each["code"] for each in answer.json()["error"]["problems"]] == ["image_name_invalid"]
+
+
 @pytest.mark.parametrize("visitor", [technician("ann"), Visitor(frozenset(Scope), "ann")])
 def test_import_is_for_who_controls_everything(desk: Desk, visitor: Visitor) -> None:
     for method, path in (("POST", "import"), ("PUT", "reference")):

@@ -122,8 +122,8 @@ def _sorted_out(parts: list[Part], place: Path, images: Path) -> Path:
         problems.append(Problem("$.file", "given_twice" if rows else "missing", what))
     for part in parts:
         if part.name == "images":
-            if (fault := _name_fault(part.filename)) or (images / part.filename).exists():
-                what = f"The image {shown(part.filename)} {fault or 'is there twice'}."
+            if fault := _name_fault(part.filename) or _place_fault(images, part.filename):
+                what = f"The image {shown(part.filename)} {fault}."
                 problems.append(Problem("$.images", "image_name_invalid", what))
             else:
                 (images / part.filename).parent.mkdir(parents=True, exist_ok=True)
@@ -146,4 +146,12 @@ def _name_fault(name: str) -> str | None:
         return "has no name that a file can have"
     if any(path.is_absolute() or path.drive or path.root or ".." in path.parts for path in paths):
         return "must be named from the folder of images on: no .., no whole path"
+    return None
+
+
+def _place_fault(images: Path, name: str) -> str | None:
+    if (images / name).exists():
+        return "is there twice"
+    if any((images / above).is_file() for above in PurePosixPath(name).parents):
+        return "lies in a folder that is called as another image"
     return None

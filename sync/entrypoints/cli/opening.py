@@ -110,6 +110,12 @@ def _link(
     from sync.visitor import OPS, technician
 
     address = _address(access, basics)
+    # A key that others can read lets nobody in, also where the worker has long been running.
+    if access.make():
+        say(
+            "the key could be read by others: there is a new one, and every token, link and session has ended",
+            err=True,
+        )
     visitor = OPS if ops else technician(owner or _device_owner(basics))
     link = access.new_link(visitor)
     url = f"{address}/open/{link.code.reveal()}"
