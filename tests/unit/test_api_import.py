@@ -13,7 +13,7 @@ from sync.entrypoints.api import importing
 from sync.entrypoints.api.desk import Desk
 from sync.visitor import Scope, Visitor, technician
 from tests.support.builders import signature_png, unplanned_body
-from tests.support.local_api import desk_in, program
+from tests.support.local_api import app_of, desk_in, program
 
 JSONL, CSV = {"Content-Type": "application/jsonl"}, {"Content-Type": "text/csv"}
 
@@ -131,6 +131,17 @@ def test_parts_that_have_no_place_are_named(desk: Desk) -> None:
     assert [each["path"] for each in answer.json()["error"]["problems"]] == ["$.file", "$"]
     twice = sent(desk, row(), ("a.png", b""), ("a.png", b""))
     assert [each["code"] for each in twice.json()["error"]["problems"]] == ["image_name_invalid"]
+
+
+def test_import_that_the_end_of_the_program_cuts_short_says_to_come_again(desk: Desk) -> None:
+    feed = app_of(desk).state.feed
+    feed.stopped.set()
+    try:
+        answer = sent(desk, row(), ("1.png", signature_png()))
+    finally:
+        feed.stopped.clear()
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2"), answer.text
+    assert answer.json()["error"]["code"] == "interrupted"
 
 
 @pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a"), ("a", "a/b/c")])

@@ -41,6 +41,7 @@ _BY_EXIT: Final = {
     Exit.TEMPORARY: 503,
     Exit.BUSY: 503,
     Exit.UNUSABLE: 503,
+    Exit.INTERRUPTED: 503,  # the program is stopping: what was asked is for its next start
     Exit.NOT_STORED: 507,
     Exit.UNEXPECTED: 500,
 }
