@@ -1,4 +1,4 @@
-"""How many connections of the local server may be open at once, and how long one may say nothing that is answered.
+"""How many connections of the local server may be open at once, and how long one may neither ask nor listen.
 
 Whoever reaches the port needs no token to connect, and each connection is an open file of the process that delivers:
 without a bound, a thousand of them that say nothing would leave the worker none for its database and its requests.
@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 # All who may listen to events, and as many again; far below the 1,024 open files that a process may have.
 MOST_LINES: Final = 400
 SILENT_S: Final = 10.0  # for the head of a request, however slowly it comes; kept-alive ones end earlier
+DEAF_S: Final = 30.0  # for taking some of an answer; who followed events comes back with the last id
 
 
 class Line(H11Protocol):
@@ -21,10 +22,12 @@ class Line(H11Protocol):
 
     most: int = MOST_LINES
     silent_s: float = SILENT_S
+    deaf_s: float = DEAF_S
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._silence: asyncio.TimerHandle | None = None
+        self._deafness: asyncio.TimerHandle | None = None
         self._silent_since_s = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -42,7 +45,21 @@ class Line(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_no_more()
+        self._hears_again()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._deafness = self.loop.call_later(self.deaf_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._hears_again()
+        super().resume_writing()
+
+    def _hears_again(self) -> None:
+        if self._deafness is not None:
+            self._deafness.cancel()
+            self._deafness = None
 
     def _is_asked(self) -> bool:
         """Whether a request is being answered. What comes after an answer, such as a body that was refused, is none."""

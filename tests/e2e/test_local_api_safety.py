@@ -205,6 +205,26 @@ def test_connection_that_asks_nothing_whole_is_ended(
                 pass
 
 
+def test_connection_that_takes_no_answer_is_ended(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody without a token asks for much, reads nothing, and so keeps the place of others."""
+    monkeypatch.setattr(Line, "deaf_s", 0.3)
+    host, _, port = served.url.removeprefix("http://").rpartition(":")
+    with socket.socket() as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        line.settimeout(20)
+        line.connect((host, int(port)))
+        line.sendall(f"GET /openapi.json HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode() * 60)
+
+        def is_cut() -> bool:
+            try:
+                line.send(b"GET")
+            except OSError:
+                return True
+            return False
+
+        eventually(is_cut)
+
+
 def test_answer_that_takes_its_time_is_not_cut(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Line, "silent_s", 0.3)
     with httpx.stream("GET", f"{served.url}/v1/events", headers=served.token, timeout=20) as stream:
