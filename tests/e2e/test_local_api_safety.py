@@ -245,6 +245,18 @@ def _is_cut(line: socket.socket) -> bool:
         return True
 
 
+def test_form_that_names_a_length_and_comes_in_pieces_is_not_taken(served: Served) -> None:
+    """Its length is looked at, and not kept to: it could go on until the disk is full."""
+    host = served.url.removeprefix("http://")
+    head = (
+        f"POST /new HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {served.access.bearer().reveal()}\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 10\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    part = b'--x\r\nContent-Disposition: form-data; name="signature"; filename="a"\r\n\r\n'
+    begun = b"%x\r\n%s\r\n" % (len(part), part)
+    assert status(talk(served.url, head.encode() + begun)) == 413
+
+
 def test_wrong_token_and_missing_scope_are_told_apart(served: Served) -> None:
     assert httpx.get(f"{served.url}/v1/status", headers={"Authorization": "Bearer wrong"}).status_code == 401
     token = served.access.token(Visitor(frozenset({Scope.AUTH}))).reveal()

@@ -62,7 +62,8 @@ async def sent(request: Request) -> Sent:
     desk: Desk = request.app.state.desk
     limit = desk.settings.capture.max_image_bytes + _TEXT_BYTES
     length = request.headers.get("content-length", "")
-    if not length.isdigit() or int(length) > 4 * limit:
+    # Where both are given, the length is not what counts.
+    if "transfer-encoding" in request.headers or not length.isdigit() or int(length) > 4 * limit:
         raise HTTPException(413, "the form is too large")
     async with request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=_TEXT_BYTES) as form:
         texts = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
