@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Dialog, expect
+from playwright.sync_api import Dialog, Route, expect
 
+from storage.listed import Line
+from sync.clock import Clock
+from sync.entrypoints import orders
 from tests.browser.acting import STROKES, Pointer, draw, fill_in, ink_is_wrong, let_in, save, saved_id
 from tests.browser.conftest import OpenWindow
 from tests.support.browser import BARE, DESKTOP, TABLET
@@ -388,3 +391,38 @@ def test_refused_entry_is_fixed_and_sent(open_window: OpenWindow, device: Served
     device.until(id, "done")
     assert [record["body"]["companyId"] for record in device.sandbox.state.records()] == [12]
     assert device.arrived_image() == signature_png(1)
+
+
+def test_tick_that_is_made_while_the_list_is_looked_up_is_kept(
+    open_window: OpenWindow, device: ServedDevice
+) -> None:
+    """A slow tablet: two sites are ticked, one unticked, before the answer to the search is there."""
+    lines = tuple(Line("site", number, f"School {number}") for number in (1, 2, 3))
+    orders.replace_reference_list(device.database, Clock(), lines)
+    window = open_window()
+    page = window.page
+    let_in(window, device)
+    page.goto(f"{device.url}/new")
+    box = page.locator('input[type="checkbox"][name="site_ids"]')
+    page.get_by_label("School 3").check()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/choices/**", hold)
+    labels = page.locator("#site_ids-choices label")
+    labels.evaluate_all("all => all.forEach((each) => { each.dataset.before = '1'; })")
+    with page.expect_request("**/choices/**"):
+        page.locator("#site_ids-find").fill("School 2")
+    page.get_by_label("School 1").check()
+    page.get_by_label("School 2").check()
+    page.get_by_label("School 3").uncheck()
+    held[0].continue_()
+    expect(page.locator("#site_ids-choices label:not([data-before])")).not_to_have_count(0)
+    expect(page.get_by_label("School 3")).not_to_be_checked()
+    assert box.evaluate_all("all => all.filter((each) => each.checked).map((each) => each.value)") == [
+        "1",
+        "2",
+    ]
+    expect(box).to_have_count(3)

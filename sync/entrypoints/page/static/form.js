@@ -62,16 +62,24 @@ function wakePicks(form, field) {
   if (field.dataset.picks === "site_ids") form.querySelector("select[name=company_id]")?.addEventListener("change", later);
 }
 
-async function fill(form, field, sought, chosen = picked(form, field.dataset.picks)) {
+async function fill(form, field, sought, chosen) {
   const name = field.dataset.picks;
+  const before = picked(form, name);
   const box = field.querySelector(".choices");
   if (!box) return;
   const company = form.querySelector("select[name=company_id]")?.value ?? "";
-  const query = new URLSearchParams({ q: sought, chosen: chosen.join(","), company });
+  const query = new URLSearchParams({ q: sought, chosen: (chosen ?? before).join(","), company });
   try {
     const answer = await fetch(`/choices/${name}?${query}`, { headers: { Accept: "text/html" } });
     if (!answer.ok) return;
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+    // What was ticked or unticked while the answer was on its way stays so.
+    for (const each of box.querySelectorAll("input")) {
+      if (each.checked === before.includes(each.value)) continue;
+      const same = next.querySelector(`input[value="${CSS.escape(each.value)}"]`);
+      if (same) same.checked = each.checked;
+      else if (each.checked) next.body.prepend(each.closest("label"));
+    }
     box.replaceChildren(...next.body.childNodes);
     box.scrollTop = 0;
   } catch { /* what is shown stays */ }
