@@ -116,7 +116,9 @@ def test_what_is_not_known_is_left_out(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "visitor", [None, technician("ann"), Visitor(frozenset({Scope.CONTROL}), everyone=True)], ids=str
+    "visitor",
+    [None, technician("ann"), Visitor(frozenset({Scope.CONTROL}), everyone=True)],
+    ids=["nobody", "technician", "one-scope"],
 )
 def test_numbers_of_all_are_for_who_sees_all(desk: Desk, visitor: Visitor | None) -> None:
     client = program(desk) if visitor is None else program(desk, visitor)

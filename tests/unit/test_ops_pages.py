@@ -51,11 +51,15 @@ OFFERED = [
     (story("dead", stage="pending"), {"discard"}, "requeue"),
     # Cut off in the middle: found in doubt by whoever looks next.
     (story("sending"), {"arrived", "not_arrived", "discard"}, ""),
-    *((story(str(state)), set(), "") for state in FINAL),
+    *((story(str(state)), set(), "") for state in sorted(FINAL)),
 ]
 
 
-@pytest.mark.parametrize(("entry", "offered", "resync"), OFFERED, ids=lambda each: str(each)[:60])
+@pytest.mark.parametrize(
+    ("entry", "offered", "resync"),
+    OFFERED,
+    ids=[f"{number}-{each[0]['state']}" for number, each in enumerate(OFFERED)],
+)
 def test_entry_is_offered_what_fits_it(entry: dict[str, Any], offered: set[str], resync: str) -> None:
     found = options(entry, NOW)
 
