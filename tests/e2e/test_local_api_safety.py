@@ -40,7 +40,7 @@ from sync.local_access import Address, LocalAccess
 from sync.sandbox.server import Sandbox
 from sync.visitor import OPS, Scope, Visitor
 from tests.support.device import COMMAND, Device
-from tests.support.local_api import desk_in
+from tests.support.local_api import desk_in, routes_of
 from tests.support.polling import eventually
 
 Raw = Callable[[bytes], bytes]
@@ -285,18 +285,6 @@ def test_of_two_that_press_the_button_at_once_one_is_let_in(served: Served) -> N
 # Reading changes nothing.
 
 
-def get_routes(application: Any) -> Iterator[str]:
-    """The template of every route that answers GET, whatever router it hangs in."""
-    for route in application.routes:
-        inner = getattr(route, "effective_route_contexts", None)
-        for each in inner() if inner else [route]:
-            path = getattr(each, "path_format", None) or getattr(each, "path", None)
-            methods = getattr(each, "methods", None)
-            assert path is not None, f"{each!r} cannot be looked at"
-            if methods is None or "GET" in methods:
-                yield path
-
-
 def everything_kept(folder: StorageFolder) -> tuple[dict[str, list[Any]], dict[str, bytes]]:
     """Every row of every table, and every other file."""
     connection = dbapi2.connect(f"file:{folder.database}?mode=ro", uri=True)
@@ -316,7 +304,7 @@ def test_reading_changes_nothing_on_any_route(tmp_path: Path, served: Served) ->
     """A prefetch, a preview, an image of another page: nothing that a GET does may matter."""
     device = OneCapture(served)
     with desk_in(tmp_path / "other") as desk:
-        templates = sorted(set(get_routes(create_app(desk))))
+        templates = sorted(set(routes_of(create_app(desk), "GET")))
     assert {"/v1/status", "/open/{code}", "/openapi.json"} <= set(templates)
     code = served.access.new_link(OPS).code.reveal()
     cookie, _ = served.access.new_session(OPS)

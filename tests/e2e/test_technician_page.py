@@ -24,7 +24,7 @@ from sync.operations import by_kind
 from sync.visitor import OPS, Scope, Visitor, technician
 from tests.support.api_samples import CALLS, KINDS, TARGET, sample
 from tests.support.builders import signature_png
-from tests.support.local_api import TestClient, browser, desk_in
+from tests.support.local_api import TestClient, app_of, browser, desk_in, routes_of
 from tests.support.outbox_rows import refuse
 from tests.support.small_disk import fill, mounted
 
@@ -270,6 +270,21 @@ def test_form_larger_than_any_can_be_is_not_read(desk: Desk, page: TestClient) -
     answer = page.post("/new", content=b"", headers={"Content-Length": str(10**9)})
     assert answer.status_code == 413
     assert count(desk) == 0
+
+
+def test_no_form_of_any_page_is_read_without_end(desk: Desk) -> None:
+    """The worker's memory and disk are for deliveries: also somebody who was let in cannot fill them."""
+    ops = browser(desk, OPS)
+    posted = {path for path in routes_of(app_of(desk), "POST") if not path.startswith("/v1/")}
+    forms = posted - {"/open/{code}", "/leave"}  # which read nothing that is sent
+    assert {"/new", "/entries/{id}/fix", "/ops/pause", "/ops/entries"} <= forms
+    for form in forms:
+        path = re.sub(r"\{\w+\}", str(uuid4()), form)
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        assert (
+            ops.post(path, content=b"", headers=kind | {"Content-Length": str(10**9)}).status_code == 413
+        ), form
+        assert ops.post(path, content=iter([b"reason=x"]), headers=kind).status_code == 413, form
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from fastapi import FastAPI
@@ -72,3 +73,15 @@ def browser(desk: Desk, visitor: Visitor | None = None, *, app: FastAPI | None =
         cookie, _ = desk.access.new_session(visitor)
         client.cookies.set(desk.access.cookie_name, cookie.reveal())
     return client
+
+
+def routes_of(application: Any, method: str) -> Iterator[str]:
+    """The template of every route that answers this method, whatever router it hangs in."""
+    for route in application.routes:
+        inner = getattr(route, "effective_route_contexts", None)
+        for each in inner() if inner else [route]:
+            path = getattr(each, "path_format", None) or getattr(each, "path", None)
+            methods = getattr(each, "methods", None)
+            assert path is not None, f"{each!r} cannot be looked at"
+            if methods is None or method in methods:
+                yield path

@@ -16,6 +16,7 @@ from storage.lifecycle import FINAL, State
 from storage.queries import Narrowed
 from sync.commands import Resynced
 from sync.entrypoints.page import ops_charts, ops_filter, ops_flash
+from sync.entrypoints.page.ops_board import midnight
 from sync.entrypoints.page.ops_charts import calendar
 from sync.entrypoints.page.ops_figures import number, size, span
 from sync.entrypoints.page.ops_filter import Asked
@@ -203,6 +204,12 @@ def test_charts_know_the_days_from_before_summer_time() -> None:
         timedelta(hours=1),
         timedelta(hours=2),
     ]
+
+
+@pytest.mark.usefixtures("in_paris")
+def test_today_began_at_midnight_also_when_the_clocks_changed_since() -> None:
+    noon = datetime(2026, 3, 29, 10, tzinfo=UTC)
+    assert midnight(noon) == datetime(2026, 3, 28, 23, tzinfo=UTC)
 
 
 @pytest.mark.usefixtures("in_paris")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 from uuid import UUID
@@ -163,11 +163,6 @@ def field_of(path: str) -> str | None:
         return "signature"
     found = _PATH.match(path)
     return FIELDS_OF_API.get(found[1]) if found else None
-
-
-def without(typed: Typed, id: str) -> Typed:
-    """The same form under another id."""
-    return replace(typed, id=id)
 
 
 def by_field(problems: Sequence[Problem]) -> dict[str | None, list[Problem]]:

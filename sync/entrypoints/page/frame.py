@@ -33,6 +33,8 @@ from sync.status_facts import Facts, look
 from sync.visitor import Visitor
 
 _LOG: Final = logging.getLogger(__name__)
+# Of a form beyond its image; longer texts than the API takes are refused with words, beside their field.
+TEXT_BYTES: Final = 256 * 1024
 _YEAR_S: Final = 365 * 24 * 3600
 _UNKNOWN: Final = object()
 
@@ -114,13 +116,14 @@ def last_line_of(desk: Desk, visitor: Visitor, t: Wording) -> str:
 
 
 class PageRoute(APIRoute):
-    """A route whose failures are told to a person."""
+    """A route whose failures are told to a person, and whose forms end: browsers always tell how long one is."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
 
         async def told(request: Request) -> Response:
             try:
+                _check_length(request)
                 return await answer(request)
             except HTTPException as error:
                 failed = Failed(Exit.REFUSED, "not_found" if error.status_code == 404 else "refused", "")
@@ -134,6 +137,19 @@ class PageRoute(APIRoute):
                 return _trouble(request, known, status_of(known))
 
         return told
+
+
+def _check_length(request: Request) -> None:
+    """Raises: HTTPException: a form is larger than any can be, or does not say how large; nothing of it was read."""
+    if request.method != "POST":
+        return
+    desk: Desk = request.app.state.desk
+    # An image somewhat too large is refused with words beside its field.
+    most = 4 * (desk.settings.capture.max_image_bytes + TEXT_BYTES)
+    length = request.headers.get("content-length", "0")
+    # Where both are given, the length is not what counts.
+    if "transfer-encoding" in request.headers or not length.isdigit() or int(length) > most:
+        raise HTTPException(413, "the form is too large")
 
 
 _TROUBLES: Final = {

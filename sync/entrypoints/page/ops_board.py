@@ -15,6 +15,7 @@ from storage.database import Transaction
 from storage.queries import Reader
 from sync.entrypoints.page import ops_causes
 from sync.entrypoints.page.ops_causes import Held
+from sync.entrypoints.page.ops_charts import calendar
 from sync.entrypoints.page.ops_figures import decimal, number, size, span
 from sync.entrypoints.page.ops_frame import Told
 from sync.entrypoints.page.wording import Wording
@@ -145,11 +146,15 @@ def _apart(state: str, n: int, t: Wording) -> str:
     return t.counted(f"ops.of.{state}", n).replace(str(n), number(n, t), 1)
 
 
+def midnight(now: datetime) -> datetime:
+    """When the day of this device began, by the difference to UTC that it had then."""
+    return now.astimezone(calendar(now)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def _delivered(facts: Facts, transaction: Transaction, told: Told) -> tuple[int, int]:
     """All that was ever delivered, and what of it since midnight: counted from the samples, to five minutes."""
     total = facts.counts["done"] + int(facts.control.get(control.REMOVED) or 0)
-    midnight = told.now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    seen = samples.between(transaction, _ms(midnight), _ms(told.now))
+    seen = samples.between(transaction, _ms(midnight(told.now)), _ms(told.now))
     before = seen[0].delivered if seen else 0
     return total, max(0, total - before)
 

@@ -27,7 +27,7 @@ from sync.entrypoints.page.choices import TYPE_OF, choices
 from sync.entrypoints.page.filled import Form, Notice, wrongs
 from sync.entrypoints.page.filling import offered
 from sync.entrypoints.page.form import Typed, blank, body_of, field_of, typed_from
-from sync.entrypoints.page.frame import PageRoute, owner_mark, page, words_for
+from sync.entrypoints.page.frame import TEXT_BYTES, PageRoute, owner_mark, page, words_for
 from sync.entrypoints.page.rendering import rendered
 from sync.entrypoints.page.showing import entry_page, found_entry
 from sync.entrypoints.page.standing import can_be_changed
@@ -41,8 +41,6 @@ router: Final = APIRouter(include_in_schema=False, route_class=PageRoute)
 TheDesk = Annotated[Desk, Depends(the_desk)]
 Records = Annotated[Visitor, Depends(may(Scope.CAPTURE))]
 
-# Beyond the image itself; longer texts than the API takes are refused with words, beside their field.
-_TEXT_BYTES: Final = 256 * 1024
 _MOST_FIELDS: Final = 2000
 
 
@@ -58,14 +56,9 @@ class Sent:
 
 
 async def sent(request: Request) -> Sent:
-    """The posted form. Raises: Failed: it is larger than a form can be."""
+    """The posted form."""
     desk: Desk = request.app.state.desk
-    limit = desk.settings.capture.max_image_bytes + _TEXT_BYTES
-    length = request.headers.get("content-length", "")
-    # Where both are given, the length is not what counts.
-    if "transfer-encoding" in request.headers or not length.isdigit() or int(length) > 4 * limit:
-        raise HTTPException(413, "the form is too large")
-    async with request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=_TEXT_BYTES) as form:
+    async with request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=TEXT_BYTES) as form:
         texts = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
         image = None
         for value in form.getlist("signature"):
