@@ -54,11 +54,16 @@ def test_state_is_said_in_one_line(
         ({"paused": True}, "state.paused"),
         ({"online": False}, "state.safe"),
         ({}, "state.safe_online"),
+        ({"counts": {"pending": 1, "dead": 1}}, "state.safe_online"),
+        ({"counts": {"dead": 1}}, "state.to_fix"),
+        ({"counts": {"dead": 1}, "online": False}, "state.to_fix"),
+        ({"counts": {"done": 1}}, "state.all_good"),
     ],
 )
 def test_advice_is_about_what_a_technician_can_do_first(facts: dict[str, Any], advice: str) -> None:
     t = wording("en")
-    counts = dict.fromkeys(STATES, 0) | {"pending": 1}
+    facts = dict(facts)
+    counts = dict.fromkeys(STATES, 0) | facts.pop("counts", {"pending": 1})
     home = home_of(counts, NO_CARDS, **({"online": True, "paused": False, "sign_in": False} | facts), t=t)
     assert home.advice == t(advice)
 

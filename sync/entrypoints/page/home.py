@@ -75,7 +75,7 @@ def home_of(
         tone="offline" if online is False else "wait" if kept else "done",
         icon={True: "online", False: "offline", None: "device"}[online],
         headline=_headline(online, summary, t),
-        advice=t(_advice(kept=kept, online=online, paused=paused, sign_in=sign_in)),
+        advice=t(_advice(to_send=to_send, to_fix=to_fix, online=online, paused=paused, sign_in=sign_in)),
         lists=lists,
     )
 
@@ -87,11 +87,11 @@ def _headline(online: bool | None, summary: str, t: Wording) -> str:
     return f"{t('state.online' if online else 'state.offline')} - {summary}"
 
 
-def _advice(*, kept: int, online: bool | None, paused: bool, sign_in: bool) -> str:
+def _advice(*, to_send: int, to_fix: int, online: bool | None, paused: bool, sign_in: bool) -> str:
     if sign_in:
         return "state.sign_in"
     if paused:
         return "state.paused"
-    if not kept:
-        return "state.all_good"
+    if not to_send:
+        return "state.to_fix" if to_fix else "state.all_good"
     return "state.safe" if online is False else "state.safe_online"

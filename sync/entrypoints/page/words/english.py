@@ -36,6 +36,7 @@ WORDS: Final[Mapping[str, str]] = {
     "state.nothing": "nothing to send",
     "state.safe": "Your entries are safe. They will go by themselves, you need do nothing.",
     "state.safe_online": "Your entries are safe. They go by themselves.",
+    "state.to_fix": "Your entries are safe. Look under To fix.",
     "state.paused": "Your supervisor has stopped sending for now. You can go on recording.",
     "state.sign_in": "Sign in again so that sending goes on. You can go on recording.",
     "state.all_good": "There is nothing to do.",

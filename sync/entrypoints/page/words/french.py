@@ -36,6 +36,7 @@ WORDS: Final[Mapping[str, str]] = {
     "state.nothing": "rien à envoyer",
     "state.safe": "Vos saisies sont en sécurité. Elles partiront toutes seules, sans rien faire.",
     "state.safe_online": "Vos saisies sont en sécurité. Elles partent toutes seules.",
+    "state.to_fix": "Vos saisies sont en sécurité. Regardez sous « À corriger ».",
     "state.paused": "Les envois sont suspendus par votre responsable. Vous pouvez continuer à enregistrer.",
     "state.sign_in": "Reconnectez-vous pour que l’envoi reprenne. Vous pouvez continuer à enregistrer.",
     "state.all_good": "Il n’y a rien à faire.",
