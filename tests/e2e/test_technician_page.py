@@ -670,3 +670,26 @@ def test_network_of_a_demo_is_switched_from_any_page_and_comes_back_to_it(tmp_pa
 def test_product_has_no_switch(page: TestClient) -> None:
     assert "/switch" not in page.get("/").text
     assert page.post("/switch", data={"online": ""}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "visitor",
+    [
+        Visitor(frozenset({Scope.CAPTURE}), everyone=True),
+        Visitor(frozenset({Scope.CAPTURE, Scope.READ}), everyone=True),
+        Visitor(frozenset({Scope.CAPTURE}), "zoe"),
+    ],
+    ids=["blind-for-all", "sees-all", "blind-for-one"],
+)
+@pytest.mark.parametrize("more", [{}, {"look": "1"}], ids=["correct", "look"])
+def test_form_corrects_and_shows_no_more_than_the_local_api(
+    desk: Desk, page: TestClient, visitor: Visitor, more: dict[str, str]
+) -> None:
+    """A program that may only record holds a token, and finds the form that a technician corrects with."""
+    id = recorded(page)
+    before = said(desk, id)["payload"]
+    answer = browser(desk, visitor).post(f"/entries/{id}/fix", data=filled(id, first_name="Eve", **more))
+
+    assert answer.status_code == 403
+    assert "Extincteurs" not in html.unescape(answer.text)
+    assert said(desk, id)["payload"] == before

@@ -21,7 +21,8 @@ from sync.capture import Input
 from sync.commands import Selection
 from sync.entrypoints import orders
 from sync.entrypoints.api.desk import Desk, the_desk
-from sync.entrypoints.api.visiting import may
+from sync.entrypoints.api.repairing import own_entry
+from sync.entrypoints.api.visiting import demand, may
 from sync.entrypoints.failures import Failed
 from sync.entrypoints.page.choices import TYPE_OF, choices
 from sync.entrypoints.page.filled import Form, Notice, wrongs
@@ -137,7 +138,9 @@ def look_up(
 def fix(request: Request, id: str, desk: TheDesk, visitor: Records, posted: IsSent) -> Response:
     """Correct an intervention of one's own and let it go on."""
     t = words_for(request)
+    demand(visitor, Scope.READ)  # the form comes back beside all that the entry says
     found = found_entry(desk, visitor, id)
+    own_entry(desk, visitor, found["id"])
     typed = replace(posted.typed, id=found["id"])
     form = offered(desk, Form(typed, searches=posted.searches, signs=False))
     if not can_be_changed(found):
