@@ -301,9 +301,11 @@ def settle_upload_url(settings: Settings, database: Database, clock: Clock, id: 
 
 
 def check_why(why: str) -> None:
-    """Raises: Failed: it is not said why an entry is given up."""
+    """Raises: Failed: it is not said why an entry is given up, or cannot be written down."""
+    help_ = "fieldsync discard --help"
     if not why.strip():
-        raise Failed(Exit.REFUSED, "usage", "--reason must say why", next_command="fieldsync discard --help")
+        raise Failed(Exit.REFUSED, "usage", "--reason must say why", next_command=help_)
+    check_text(why, help_)
 
 
 def discard(database: Database, clock: Clock, id: str, why: str) -> Settled:
@@ -314,13 +316,13 @@ def discard(database: Database, clock: Clock, id: str, why: str) -> Settled:
     return settling.discard(database, id, why.strip(), clock)
 
 
-def check_text(given: str | None) -> None:
+def check_text(given: str | None, help_: str = "fieldsync pause --help") -> None:
     """Raises: Failed: it cannot be written down; other bytes than UTF-8 come in as halves of characters."""
     try:
         (given or "").encode()
     except UnicodeEncodeError:
         message = "--reason is no text in UTF-8"
-        raise Failed(Exit.REFUSED, "usage", message, next_command="fieldsync pause --help") from None
+        raise Failed(Exit.REFUSED, "usage", message, next_command=help_) from None
 
 
 def pause(database: Database, clock: Clock, reason: str | None) -> bool:
