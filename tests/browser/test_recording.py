@@ -393,6 +393,35 @@ def test_refused_entry_is_fixed_and_sent(open_window: OpenWindow, device: Served
     assert device.arrived_image() == signature_png(1)
 
 
+def test_refused_customer_is_replaced_by_one_of_the_list(
+    open_window: OpenWindow, device: ServedDevice
+) -> None:
+    """The number that was refused still stands beside the list; who chooses there has said what they mean."""
+    from sync.sandbox import faults
+
+    orders.replace_reference_list(device.database, Clock(), (Line("company", 12, "Clinique Saint-Roch"),))
+    body = {"message": "companyId 21 is not a customer of this account", "field": "companyId"}
+    device.sandbox.faults.add(faults.answer("unplanned", 422, when={"companyId": 21}, body=body, times=None))
+    id = device.capture(1, companyId=21)
+    device.until(id, "dead")
+    window = open_window()
+    let_in(window, device)
+    page = window.page
+    page.goto(f"{device.url}/entries/{id}")
+    number = page.locator("#company_id-number")
+    expect(number).to_have_value("21")
+    page.locator("#company_id").select_option("12")
+    expect(number).to_have_value("")
+    number.fill("13")
+    expect(page.locator("#company_id")).to_have_value("")
+    page.locator("#company_id").select_option("12")
+    page.get_by_test_id("save").click()
+
+    expect(page.get_by_test_id("fixed")).to_be_visible()
+    device.until(id, "done")
+    assert [record["body"]["companyId"] for record in device.sandbox.state.records()] == [12]
+
+
 def test_tick_that_is_made_while_the_list_is_looked_up_is_kept(
     open_window: OpenWindow, device: ServedDevice
 ) -> None:

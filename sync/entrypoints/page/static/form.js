@@ -17,6 +17,7 @@ export function wake() {
   // Without scripts these search; here they would be what Enter presses.
   form.querySelectorAll(".no-js").forEach((each) => each.remove());
   form.querySelectorAll("[data-picks]").forEach((each) => wakePicks(form, each));
+  wakeCustomer(form);
   pad = wakePad(form);
   const draft = "draft" in form.dataset ? load() : null;
   if (draft && form.dataset.fresh) restore(form, draft);
@@ -49,6 +50,15 @@ function focusTrouble() {
 }
 
 // Lists to choose from
+
+// One customer: the one that was named last, in the list or by its number.
+function wakeCustomer(form) {
+  const list = form.querySelector("select[name=company_id]");
+  const number = document.getElementById("company_id-number");
+  if (!list || !number) return;
+  list.addEventListener("change", () => { if (list.value) number.value = ""; });
+  number.addEventListener("input", () => { if (number.value) list.value = ""; });
+}
 
 const picked = (form, name) => [...form.querySelectorAll(`input[type=checkbox][name=${name}]:checked`)].map((box) => box.value);
 
