@@ -12,7 +12,6 @@ from typing import Final
 from storage.errors import DatabaseDamaged
 from storage.folder import StorageFolder, from_os_error, read_small, write_durably
 
-RECOVER = "fieldsync db recover"
 _AT_MOST_BYTES: Final = 4001
 
 

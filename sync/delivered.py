@@ -6,14 +6,13 @@ written as text.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from storage.delivered import Delivered
 from storage.queries import iso
+from sync import spreadsheet
 from sync.operations import UnknownKind, by_kind
 
 COLUMNS: Final = (
@@ -21,14 +20,13 @@ COLUMNS: Final = (
     "signature_delivered_at", "company", "sites", "rules", "start",
 )  # fmt: skip
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_csv(rows: Iterable[Delivered]) -> Iterator[bytes]:
     """The file, line by line."""
-    yield _BYTE_ORDER_MARK + _line(COLUMNS)
+    yield _BYTE_ORDER_MARK + spreadsheet.line(COLUMNS)
     for row in rows:
-        yield _line(_cells(row))
+        yield spreadsheet.line(_cells(row))
 
 
 def _cells(row: Delivered) -> list[str]:
@@ -82,9 +80,3 @@ def _number(value: Any) -> str:
 
 def _numbers(value: Any) -> str:
     return " ".join(filter(None, map(_number, value))) if isinstance(value, list) else ""
-
-
-def _line(cells: Iterable[str]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerow(f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells)
-    return text.getvalue().encode("utf-8", "backslashreplace")

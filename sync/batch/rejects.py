@@ -5,8 +5,6 @@ It takes its place when the import ends, so that there never is half of one; whe
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import re
@@ -17,13 +15,12 @@ from errno import EEXIST
 from pathlib import Path
 from typing import IO, Final, Protocol
 
+from sync import spreadsheet
 from sync.batch.errors import RejectsLost
 from sync.errors import InputRefused, Problem, shown
 
 COLUMNS: Final = ("line", "id", "field", "code", "reason")
 _HEADER: Final = (",".join(COLUMNS) + "\r\n").encode()
-# A spreadsheet would run a cell that begins like this.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _OPTION: Final = re.compile(r"--(signature|target|after|id|owner)\b")
 
 
@@ -85,7 +82,7 @@ class Rejects:
         with self._lost():
             for each in problems:
                 cells = (str(line), id or "", field_of(each.path), each.code, told(each.message))
-                self._stream.write(_csv_line(cells))
+                self._stream.write(spreadsheet.line(cells))
 
     def finish(self) -> Path | None:
         """Put the file in its place, or take away an old one where nothing was refused. Answers where it is.
@@ -167,9 +164,3 @@ def field_of(path: str) -> str:
 def told(message: str) -> str:
     """What is an option of `capture` is a column here."""
     return _OPTION.sub(r"\1", message)
-
-
-def _csv_line(cells: tuple[str, ...]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerow(f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells)
-    return text.getvalue().encode("utf-8", "backslashreplace")

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 # The product sends over plain http to these alone.
 _LOOPBACK: Final = ("127.0.0.1", "localhost")
-_FIRST_VISIT: Final = (
-    '{"companyId": 1, "siteIds": [1], "ruleIds": [1], "provider": {"firstName": "Ada", "lastName": "B."}}'
-)
 _PORT: Final = click.IntRange(0, 65_535)
 
 

@@ -34,7 +34,7 @@ WORDS: Final[Mapping[str, str]] = {
     "state.sending.many": "{n} en cours d’envoi",
     "state.gone": "tout est parti",
     "state.nothing": "rien à envoyer",
-    "state.safe": "Vos saisies sont en sécurité. Elles partiront toutes seules, sans rien faire.",
+    "state.safe": "Vos saisies sont en sécurité. Elles partiront toutes seules, vous n’avez rien à faire.",
     "state.safe_online": "Vos saisies sont en sécurité. Elles partent toutes seules.",
     "state.to_fix": "Vos saisies sont en sécurité. Regardez sous « À corriger ».",
     "state.paused": "Les envois sont suspendus par votre responsable. Vous pouvez continuer à enregistrer.",
